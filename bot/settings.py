@@ -1,0 +1,385 @@
+"""config.yml, read once, checked whole, frozen: a mistake is named with its key and its remedy."""
+
+import os
+from datetime import date, time
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from nlu.understanding import REQUEST_INTENTS
+from workflows.policy.clocks import Clock, QuietHours
+from workflows.policy.ladder import DEFAULT_PATH, Ladder, Route
+from workflows.policy.lifecycle import Rung
+
+DEFAULT_CONFIG = Path("config.yml")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names every wrong key and what to write instead."""
+
+
+class Section(BaseModel):
+    """A part of config.yml. Unknown keys are refused: a mistyped one would otherwise be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8080"
+
+
+class Database(Section):
+    """One URL decides between SQLite and PostgreSQL."""
+
+    url: str = "sqlite+aiosqlite:///var/xiaoshao.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known_driver(cls, url: str) -> str:
+        if not url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError("write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME")
+        return url
+
+
+class Demo(Section):
+    """The demo neighbourhood, its chairs and its time machine."""
+
+    enabled: bool = True
+    directory: Path = Path("workflows/demo/hohhot.yml")
+
+
+class Web(Section):
+    """The chat page."""
+
+    enabled: bool = True
+    photo_limit_mb: int = Field(10, ge=1, le=50)
+    per_second: float = Field(50, gt=0)
+
+
+class Telegram(Section):
+    """The Telegram bot."""
+
+    mode: Literal["auto", "polling", "webhook", "off"] = "auto"
+    token: str = ""
+    api_base: str = "https://api.telegram.org"
+    webhook_secret: str = ""
+    photo_limit_mb: int = Field(10, ge=1, le=20)
+    per_second: float = Field(25, gt=0)
+    per_chat_seconds: float = Field(1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _needs(self) -> "Telegram":
+        if self.mode in ("polling", "webhook") and not self.token:
+            raise ValueError(f"mode {self.mode} needs a token: set TELEGRAM_BOT_TOKEN, or write mode: auto")
+        if self.mode == "webhook" and not self.webhook_secret:
+            raise ValueError("mode webhook needs webhook_secret: any 16 or more letters and digits")
+        return self
+
+    @property
+    def how(self) -> Literal["polling", "webhook", "off"]:
+        """The mode after `auto` has been decided."""
+        if self.mode == "auto":
+            return "polling" if self.token else "off"
+        return self.mode
+
+
+class Channels(Section):
+    """How people reach the bot."""
+
+    web: Web = Web()
+    telegram: Telegram = Telegram()
+
+
+class Nlu(Section):
+    """The reader and how sure it must be."""
+
+    url: str = ""
+    token: str = ""
+    timeout_seconds: float = Field(4, gt=0)
+    act_above: float = Field(0.55, ge=0, le=1)
+    ask_above: float = Field(0.20, ge=0, le=1)
+    emergency_above: float = Field(0.85, ge=0, le=1)
+    same_above: float = Field(0.62, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Nlu":
+        if self.ask_above > self.act_above:
+            raise ValueError("ask_above must not be greater than act_above")
+        return self
+
+
+class Listening(Section):
+    """How fragments become reports."""
+
+    fragment_minutes: float = Field(5, gt=0)
+    draft_minutes: float = Field(30, gt=0)
+    duplicate_days: int = Field(30, ge=1)
+    max_text: int = Field(4000, ge=100)
+
+
+class ClockSetting(Section):
+    """A span: amount, unit, and whether it counts worked time only."""
+
+    amount: int = Field(ge=0)
+    unit: Literal["minutes", "hours", "days"] = "days"
+    calendar: Literal["calendar", "working"] = "calendar"
+
+    def clock(self) -> Clock:
+        """As the policy takes it."""
+        return Clock(self.amount, self.unit, self.calendar)
+
+
+def _span(amount: int, unit: Literal["minutes", "hours", "days"] = "days") -> ClockSetting:
+    return ClockSetting(amount=amount, unit=unit)
+
+
+class LadderSetting(Section):
+    """All clocks of the ladder."""
+
+    clocks: dict[Rung, ClockSetting]
+    whole: ClockSetting = _span(15)
+    confirm: ClockSetting = _span(2)
+    judge: ClockSetting = _span(3)
+    judge_again: ClockSetting = _span(4)
+    supply: ClockSetting = _span(3)
+    remind_before: ClockSetting = _span(6, "hours")
+    chase: ClockSetting = _span(2)
+    reopen_days: int = Field(30, ge=0)
+    flag_refusals: int = Field(3, ge=1)
+    flag_reopenings: int = Field(3, ge=1)
+
+    @field_validator("clocks")
+    @classmethod
+    def _every_rung(cls, clocks: dict[Rung, ClockSetting]) -> dict[Rung, ClockSetting]:
+        missing = [rung.value for rung in Rung if rung not in clocks]
+        if missing:
+            raise ValueError(f"no clock for {', '.join(missing)}: add e.g. {missing[0]}: {{amount: 3, unit: days}}")
+        return clocks
+
+
+class RouteSetting(Section):
+    """One row of the routing table."""
+
+    categories: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    estates: tuple[str, ...] = ()
+    path: tuple[Rung, ...] = DEFAULT_PATH
+    works_at: Rung = Rung.PROPERTY
+    department: str = ""
+    clocks: dict[Rung, ClockSetting] = {}
+
+    @model_validator(mode="after")
+    def _sound(self) -> "RouteSetting":
+        unknown = sorted(set(self.categories) - set(REQUEST_INTENTS))
+        if unknown:
+            raise ValueError(f"unknown categories {', '.join(unknown)}; known are {', '.join(sorted(REQUEST_INTENTS))}")
+        if self.works_at not in self.path:
+            raise ValueError(f"works_at {self.works_at} is not in path: add it there or choose a rung that is")
+        if list(self.path) != sorted(self.path, key=DEFAULT_PATH.index):
+            raise ValueError(f"path must climb in this order: {', '.join(DEFAULT_PATH)}")
+        return self
+
+    def route(self) -> Route:
+        """As the policy takes it."""
+        return Route(
+            frozenset(self.categories),
+            self.words,
+            frozenset(self.estates),
+            self.path,
+            self.works_at,
+            self.department,
+            {rung: setting.clock() for rung, setting in self.clocks.items()},
+        )
+
+
+class Quiet(Section):
+    """The hours without unasked messages."""
+
+    start: time = time(22, 0)
+    end: time = time(7, 30)
+
+
+class DigestSetting(Section):
+    """When the weekly digest goes out."""
+
+    weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    at: time = time(9, 0)
+
+    @property
+    def iso_weekday(self) -> int:
+        """1 is Monday."""
+        days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+        return days.index(self.weekday) + 1
+
+
+class Scheduler(Section):
+    """How often the timer knocks; what is due is in the database."""
+
+    tick_seconds: float = Field(2, gt=0)
+
+
+class Staff(Section):
+    """How staff join."""
+
+    invitation_days: int = Field(7, ge=1)
+
+
+class Holidays(Section):
+    """Days that override the published calendar."""
+
+    days_off: tuple[date, ...] = ()
+    workdays: tuple[date, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Everything in config.yml. Frozen: trusted for as long as the process lives."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="XIAOSHAO__", env_nested_delimiter="__", nested_model_default_partial_update=True
+    )
+
+    server: Server = Server()
+    database: Database = Database()
+    storage: Path = Path("var")
+    timezone: str = "Asia/Shanghai"
+    demo: Demo = Demo()
+    channels: Channels = Channels()
+    nlu: Nlu = Nlu()
+    listening: Listening = Listening()
+    ladder: LadderSetting
+    routes: tuple[RouteSetting, ...]
+    categories: dict[str, str]
+    quiet_hours: Quiet = Quiet()
+    progress_hours: float = Field(24, ge=0)
+    digest: DigestSetting = DigestSetting()
+    scheduler: Scheduler = Scheduler()
+    staff: Staff = Staff()
+    holidays: Holidays = Holidays()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("not a time zone of the IANA list; write e.g. Asia/Shanghai") from None
+        return name
+
+    @field_validator("categories")
+    @classmethod
+    def _all_categories(cls, names: dict[str, str]) -> dict[str, str]:
+        missing, unknown = sorted(set(REQUEST_INTENTS) - set(names)), sorted(set(names) - set(REQUEST_INTENTS))
+        if missing or unknown:
+            raise ValueError(
+                f"must name the NLU's request intents exactly; missing: {missing or 'none'}; unknown: {unknown or 'none'}"
+            )
+        return names
+
+    @field_validator("routes")
+    @classmethod
+    def _last_matches_all(cls, rows: tuple[RouteSetting, ...]) -> tuple[RouteSetting, ...]:
+        if not rows or rows[-1].categories or rows[-1].words or rows[-1].estates:
+            raise ValueError("the last row must match everything: end the table with e.g. {works_at: community}")
+        return rows
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrides the file, which arrives as the init values."""
+        assert isinstance(init_settings, InitSettingsSource)
+        return env_settings, init_settings
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The neighbourhood's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def ladder_policy(self) -> Ladder:
+        """Routes and clocks as the policy takes them."""
+        setting = self.ladder
+        return Ladder(
+            routes=tuple(row.route() for row in self.routes),
+            rung_clocks={rung: clock.clock() for rung, clock in setting.clocks.items()},
+            whole=setting.whole.clock(),
+            confirm=setting.confirm.clock(),
+            judge=setting.judge.clock(),
+            judge_again=setting.judge_again.clock(),
+            supply=setting.supply.clock(),
+            remind_before=setting.remind_before.clock(),
+            chase=setting.chase.clock(),
+            reopen_days=setting.reopen_days,
+            flag_refusals=setting.flag_refusals,
+            flag_reopenings=setting.flag_reopenings,
+        )
+
+    def quiet(self) -> QuietHours:
+        """Quiet hours as the policy takes them."""
+        return QuietHours(self.quiet_hours.start, self.quiet_hours.end)
+
+
+def load(path: Path = DEFAULT_CONFIG, **overrides: Any) -> Settings:
+    """Read and check the configuration; `overrides` are whole sections or values that win over the file.
+
+    Raises:
+        ConfigError: naming each wrong key, what was found and what to write.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. Start in the project's folder or give --config PATH.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text. Save it as UTF-8.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: is not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: must be a list of `key: value` sections; it is empty or something else.")
+    if token := os.environ.get("TELEGRAM_BOT_TOKEN"):
+        raw.setdefault("channels", {}).setdefault("telegram", {})["token"] = token
+    try:
+        return Settings(**_merged(raw, overrides))
+    except ValidationError as error:
+        lines = [_sentence(path, detail) for detail in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in top.items():
+        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
+def _sentence(path: Path, detail: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            said = "is not a key that exists here. Check its spelling against the comments in the shipped config.yml."
+        case "missing":
+            said = "is missing. Add it; the shipped config.yml shows how."
+        case "value_error":
+            said = str(detail["ctx"]["error"]) + "."
+        case _:
+            said = f"{detail['msg']}; found {detail['input']!r}."
+    return f"{path}: {key}: {said}"

@@ -1,0 +1,538 @@
+"""The case's file: the one place where a case changes, its history grows and its clocks are set."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workflows.directory import Directory
+from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter
+from workflows.notices import Notice, NoticeKind
+from workflows.people import RUNG_OF_RELATION, People
+from workflows.policy import ladder as ladder_policy
+from workflows.policy.clocks import Clock, WorkCalendar, due_at
+from workflows.policy.ladder import Ladder, Route
+from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, Action, Rung, Status, To, destination
+from workflows.policy.permissions import AT_THEIR_RUNG, NotAllowed, Relation, capacity, may_see
+
+SYSTEM = "system"
+CLOCK = "clock"
+REMIND = "remind"
+PROGRESS = "progress"
+
+Tell = Callable[[Notice], None]
+
+
+class CaseNotFound(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+    """No such case, or none that this person may see: the two are not told apart on purpose."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an operator decides, as the use cases need it."""
+
+    ladder: Ladder
+    calendar: WorkCalendar
+    zone: tzinfo
+    categories: Mapping[str, str]
+    no_news: timedelta
+    duplicate_days: int = 30
+    same_above: float = 0.62
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a case's history, as those who may see it read it."""
+
+    at: datetime
+    action: Action
+    who: str
+    capacity: str
+    note: str
+    to_status: Status
+    rung: Rung
+    holder: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What may be shown of a case; phone numbers are not in it."""
+
+    id: int
+    number: str
+    community_id: int
+    community: str
+    category: str
+    category_name: str
+    text: str
+    place: str
+    status: Status
+    rung: Rung
+    holder: str
+    holder_unit_id: int | None
+    department: str
+    department_unit_id: int | None
+    works_at: Rung
+    verified: bool
+    about: str
+    opened_at: datetime
+    rung_due_at: datetime
+    whole_due_at: datetime
+    closed_at: datetime | None
+    result: str
+    result_kind: str
+    reporters: int
+    photos: tuple[str, ...]
+    reopened: int
+    refusals: int
+    has_property: bool
+    on_behalf_of: str
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody is still answerable for it."""
+        return self.status not in CLOSED
+
+
+class CaseFile:
+    """Changes cases inside one transaction and collects what is to be said about it."""
+
+    def __init__(
+        self, session: AsyncSession, now: datetime, rules: Rules, directory: Directory, people: People, tell: Tell
+    ) -> None:
+        self.session = session
+        self.now = now
+        self.rules = rules
+        self.directory = directory
+        self.people = people
+        self.tell = tell
+
+    # ---- reading
+
+    async def case(self, case_id: int, *, lock: bool = True) -> Case:
+        """The row itself, locked for this transaction.
+
+        Raises:
+            CaseNotFound: there is none.
+        """
+        found = await self.session.get(Case, case_id, with_for_update=lock or None, populate_existing=False)
+        if found is None:
+            raise CaseNotFound(case_id)
+        return found
+
+    async def seen_by(self, person_id: int, case_id: int) -> Case:
+        """The case, if this person may see it.
+
+        Raises:
+            CaseNotFound: there is none, or it is none of theirs.
+        """
+        found = await self.case(case_id, lock=False)
+        if not may_see(await self.people.relations(person_id, found)):
+            raise CaseNotFound(case_id)
+        return found
+
+    def route(self, case: Case) -> Route:
+        """The row of the routing table that this case follows."""
+        return self.rules.ladder.route(case.category, f"{case.text} {case.place_text}", case.estate_text)
+
+    def around(self, case: Case) -> frozenset[Rung]:
+        """Rungs that are gone around because the complaint is about them."""
+        out: set[Rung] = set()
+        if case.about_unit_id is not None or not self._property(case):
+            out.add(Rung.PROPERTY)
+        if case.about_committee:
+            out.add(Rung.GRID_BRANCH)
+        if case.grid_id is None:
+            out.add(Rung.GRID_BRANCH)
+        return frozenset(out)
+
+    def _property(self, case: Case) -> int | None:
+        return self.directory.property_of(case.estate_id) if case.estate_id is not None else None
+
+    def has_property(self, case: Case) -> bool:
+        """Whether there is a property company that the case is not about."""
+        return self._property(case) is not None and Rung.PROPERTY not in self.around(case)
+
+    async def attempted(self, case: Case) -> bool:
+        """Whether a rung below the community has tried, refused or stayed silent on it."""
+        tried = (Action.CANNOT_SOLVE, Action.ESCALATE, Action.REPORT_RESULT, Action.TAKE_ON, Action.CONVENE, Action.ACCEPT)
+        row = await self.session.execute(
+            select(CaseEvent.id).where(CaseEvent.case_id == case.id, CaseEvent.action.in_(tried)).limit(1)
+        )
+        return row.first() is not None
+
+    async def view(self, case: Case) -> CaseView:
+        """A snapshot for showing."""
+        reporters = (
+            await self.session.execute(
+                select(func.count()).select_from(Reporter).where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
+            )
+        ).scalar_one()
+        first = (
+            await self.session.execute(
+                select(Reporter.on_behalf_of).where(Reporter.case_id == case.id, Reporter.first.is_(True))
+            )
+        ).scalar_one_or_none()
+        photos = (
+            await self.session.execute(select(Media.id).where(Media.case_id == case.id).order_by(Media.created_at))
+        ).scalars()
+        holder = self.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
+        department = self.directory.unit(case.department_unit_id) if case.department_unit_id is not None else None
+        about = []
+        if case.about_unit_id is not None:
+            about.append("物业")
+        if case.about_committee:
+            about.append("业委会（物管会）")
+        return CaseView(
+            id=case.id,
+            number=case.number,
+            community_id=case.community_id,
+            community=self.directory.community(case.community_id).name,
+            category=case.category,
+            category_name=self.rules.categories.get(case.category, case.category),
+            text=case.text,
+            place=place_sentence(case),
+            status=Status(case.status),
+            rung=Rung(case.rung),
+            holder=holder.name if holder else "",
+            holder_unit_id=case.holder_unit_id,
+            department=department.name if department else "",
+            department_unit_id=case.department_unit_id,
+            works_at=self.route(case).works_at,
+            verified=case.verified,
+            about="、".join(about),
+            opened_at=case.opened_at,
+            rung_due_at=case.rung_due_at,
+            whole_due_at=case.whole_due_at,
+            closed_at=case.closed_at,
+            result=case.result,
+            result_kind=case.result_kind,
+            reporters=reporters,
+            photos=tuple(photos),
+            reopened=case.reopened,
+            refusals=case.refusals,
+            has_property=self.has_property(case),
+            on_behalf_of=first or "",
+        )
+
+    async def history(self, case: Case) -> list[Line]:
+        """The record, oldest first, with the names of those who acted."""
+        events = (
+            (await self.session.execute(select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.id)))
+            .scalars()
+            .all()
+        )
+        names = await self.people.people_of(event.actor_id for event in events if event.actor_id is not None)
+        lines = []
+        for event in events:
+            unit = self.directory.unit(event.holder_unit_id) if event.holder_unit_id is not None else None
+            actor: Person | None = names.get(event.actor_id) if event.actor_id is not None else None
+            lines.append(
+                Line(
+                    event.at,
+                    Action(event.action),
+                    actor.name if actor else "",
+                    event.capacity,
+                    event.note,
+                    Status(event.to_status),
+                    Rung(event.rung),
+                    unit.name if unit else "",
+                    event.data,
+                )
+            )
+        return lines
+
+    # ---- changing
+
+    async def authorise(self, person_id: int, case: Case, action: Action) -> Relation:
+        """In which capacity this person does this now.
+
+        Raises:
+            NotAllowed: in none: their post does not cover the case, or they do not hold it now.
+            CaseNotFound: they may not even see it.
+        """
+        relations = await self.people.relations(person_id, case)
+        if not may_see(relations):
+            raise CaseNotFound(case.id)
+        if action in AT_THEIR_RUNG and Status(case.status) in RUNG_OF:
+            rung = RUNG_OF[Status(case.status)]
+            relations = frozenset(r for r in relations if RUNG_OF_RELATION.get(r, rung) is rung)
+        role = capacity(action, relations)
+        if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
+            raise NotAllowed(action)
+        return role
+
+    async def _is_holder(self, person_id: int, case: Case) -> bool:
+        return any(post.unit_id == case.holder_unit_id for post in await self.people.posts(person_id))
+
+    async def open(self, case: Case, actor_id: int | None, role: str, data: Mapping[str, Any]) -> Case:
+        """Number a new case, put it on its first rung and start both clocks."""
+        route = self.route(case)
+        case.number = await self._number(case.community_id)
+        case.opened_at = self.now
+        case.whole_due_at = self._due(self.rules.ladder.whole)
+        department = self.directory.department(case.community_id, route.department) if route.department else None
+        if department is None:
+            answering = self.directory.departments_for(case.community_id, case.category)
+            department = answering[0] if answering else None
+        case.department_unit_id = department.id if department else None
+        case.rung = ladder_policy.start(route, self.around(case))
+        case.status = STATUS_OF[Rung(case.rung)]
+        case.holder_unit_id = self._holder(case, Rung(case.rung))
+        self._set_clock(case, self.rules.ladder.clock_of(Rung(case.rung), route))
+        case.told_at = self.now
+        self.session.add(case)
+        await self.session.flush()
+        self._record(case, Action.OPEN, "", actor_id, role, case.text, data)
+        self._schedule(case, CLOCK, case.rung_due_at)
+        self._schedule(case, REMIND, self._remind_at(case))
+        self._schedule(case, PROGRESS, self.now + self.rules.no_news)
+        await self.session.flush()
+        return case
+
+    async def move(
+        self,
+        case: Case,
+        action: Action,
+        *,
+        by: int | None = None,
+        role: str = SYSTEM,
+        note: str = "",
+        data: Mapping[str, Any] | None = None,
+        holder_unit_id: int | None = None,
+        clock: Clock | None = None,
+        due: datetime | None = None,
+    ) -> Case:
+        """Do `action` by the table of the lifecycle: state, rung, holder, clocks and history in one step.
+
+        `holder_unit_id` names the department for a whistle; `clock` or `due` replace the rung's usual time.
+
+        Raises:
+            NotPossible: the table does not allow it in this state.
+        """
+        before = Status(case.status)
+        leads = destination(before, action)
+        route = self.route(case)
+        old_rung = Rung(case.rung)
+        match leads:
+            case To.SAME:
+                status = before
+            case To.RUNG:
+                status = STATUS_OF[old_rung]
+            case To.NEXT:
+                status = STATUS_OF[ladder_policy.above(old_rung, route, self.around(case))]
+            case Status():
+                status = leads
+        if status in RUNG_OF:
+            case.rung = RUNG_OF[status]
+        case.status = status
+        if case.rung != old_rung or holder_unit_id is not None:
+            case.holder_unit_id = holder_unit_id or self._holder(case, Rung(case.rung))
+        if status is not before or clock is not None or due is not None or case.rung != old_rung:
+            await self._restart_clocks(case, before, status, route, clock, due)
+        self._record(case, action, before, by, role, note, data or {})
+        await self.session.flush()
+        return case
+
+    async def start_again(self, case: Case, *, by: int | None, role: str) -> None:
+        """Put an unworked case on its first rung anew, after what or where it is was put right."""
+        route = self.route(case)
+        department = self.directory.department(case.community_id, route.department) if route.department else None
+        case.department_unit_id = department.id if department else None
+        before = Status(case.status)
+        case.rung = ladder_policy.start(route, self.around(case))
+        case.status = STATUS_OF[Rung(case.rung)]
+        case.holder_unit_id = self._holder(case, Rung(case.rung))
+        self._set_clock(case, self.rules.ladder.clock_of(Rung(case.rung), route))
+        await self._arm(case, CLOCK, case.rung_due_at)
+        await self._arm(case, REMIND, self._remind_at(case))
+        self._record(case, Action.ROUTE, before, by, role, "", {})
+        await self.session.flush()
+
+    async def _restart_clocks(
+        self, case: Case, before: Status, status: Status, route: Route, clock: Clock | None, due: datetime | None
+    ) -> None:
+        if status in CLOSED:
+            case.closed_at = self.now
+            case.paused_at = None
+            await self._stop(case)
+            return
+        reopened, case.closed_at = case.closed_at is not None, None
+        limits = self.rules.ladder
+        match status:
+            case Status.WAITING_FOR_RESIDENT:
+                case.paused_at = self.now
+                due = self._due(limits.supply)
+            case Status.TO_CONFIRM:
+                due = self._due(limits.confirm)
+            case Status.TO_JUDGE:
+                due = self._due(clock or limits.judge)
+            case _ if before is Status.WAITING_FOR_RESIDENT and case.paused_at is not None:
+                due = ladder_policy.shifted(case.rung_due_at, case.paused_at, self.now)
+            case _:
+                due = due or self._due(clock or limits.clock_of(Rung(case.rung), route))
+        if before is Status.WAITING_FOR_RESIDENT:
+            case.paused_at = None
+        if status is Status.WAITING_FOR_RESIDENT:
+            # The rung's deadline is kept: it goes on from here when the resident has answered.
+            await self._arm(case, CLOCK, due)
+            await self._arm(case, REMIND, None)
+        else:
+            if before is not Status.WAITING_FOR_RESIDENT:
+                case.rung_started_at = self.now
+            case.rung_due_at = due
+            await self._arm(case, CLOCK, due)
+            await self._arm(case, REMIND, self._remind_at(case))
+        if reopened:
+            self._schedule(case, PROGRESS, self.now + self.rules.no_news)
+
+    def _set_clock(self, case: Case, clock: Clock) -> None:
+        case.rung_started_at = self.now
+        case.rung_due_at = self._due(clock)
+
+    def _due(self, clock: Clock) -> datetime:
+        return due_at(self.now, clock, self.rules.calendar, self.rules.zone)
+
+    def _remind_at(self, case: Case) -> datetime | None:
+        """Some hours before the deadline; not at all where the rung's whole time is shorter than that twice over."""
+        if Status(case.status) not in RUNG_OF:
+            return None
+        ahead = due_at(self.now, self.rules.ladder.remind_before, self.rules.calendar, self.rules.zone) - self.now
+        at = case.rung_due_at - ahead
+        return at if at - self.now >= ahead else None
+
+    def _holder(self, case: Case, rung: Rung) -> int | None:
+        match rung:
+            case Rung.GRID_BRANCH:
+                return self.directory.branch_of(case.grid_id) if case.grid_id is not None else None
+            case Rung.PROPERTY:
+                return self._property(case)
+            case Rung.COMMUNITY:
+                return self.directory.community_unit(case.community_id)
+            case Rung.DEPARTMENT:
+                return case.holder_unit_id if case.holder_unit_id is not None else case.department_unit_id
+
+    def _record(
+        self,
+        case: Case,
+        action: Action,
+        before: Status | str,
+        by: int | None,
+        role: str,
+        note: str,
+        data: Mapping[str, Any],
+    ) -> None:
+        self.session.add(
+            CaseEvent(
+                community_id=case.community_id,
+                case_id=case.id,
+                at=self.now,
+                actor_id=by,
+                capacity=role,
+                action=action,
+                from_status=str(before),
+                to_status=case.status,
+                rung=case.rung,
+                holder_unit_id=case.holder_unit_id,
+                note=note,
+                data=dict(data),
+            )
+        )
+
+    def _schedule(self, case: Case, kind: str, at: datetime | None) -> None:
+        if at is not None:
+            self.session.add(FollowUp(community_id=case.community_id, case_id=case.id, kind=kind, due_at=at))
+
+    async def _arm(self, case: Case, kind: str, at: datetime | None) -> None:
+        """Set the one pending follow-up of this kind to a new time, or lay it down."""
+        pending = (
+            await self.session.execute(
+                select(FollowUp).where(
+                    FollowUp.case_id == case.id, FollowUp.kind == kind, FollowUp.done_at.is_(None)
+                )
+            )
+        ).scalars().first()
+        if pending is None:
+            self._schedule(case, kind, at)
+        elif at is None:
+            pending.done_at = self.now
+        else:
+            pending.due_at = at
+            pending.data = {}
+
+    async def rearm(self, case: Case, kind: str, at: datetime | None) -> None:
+        """Set a follow-up of an open case to another time."""
+        await self._arm(case, kind, at)
+        await self.session.flush()
+
+    async def _stop(self, case: Case) -> None:
+        await self.session.execute(
+            update(FollowUp)
+            .where(FollowUp.case_id == case.id, FollowUp.done_at.is_(None))
+            .values(done_at=self.now)
+            .execution_options(synchronize_session="fetch")
+        )
+
+    async def _number(self, community_id: int) -> str:
+        day = self.now.astimezone(self.rules.zone).strftime("%y%m%d")
+        insert = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        statement = (
+            insert(CaseCounter)
+            .values(community_id=community_id, day=day, last=1)
+            .on_conflict_do_update(
+                index_elements=[CaseCounter.community_id, CaseCounter.day], set_={"last": CaseCounter.last + 1}
+            )
+            .returning(CaseCounter.last)
+        )
+        last = (await self.session.execute(statement)).scalar_one()
+        return f"{self.directory.community(community_id).code}{day}-{last:02d}"
+
+    # ---- saying
+
+    async def reporters(self, case: Case) -> Sequence[Reporter]:
+        """Who waits for the answer: first reporter and neighbours who joined."""
+        rows = await self.session.execute(
+            select(Reporter).where(Reporter.case_id == case.id, Reporter.left_at.is_(None)).order_by(Reporter.id)
+        )
+        return rows.scalars().all()
+
+    async def tell_reporters(self, case: Case, kind: NoticeKind, **data: Any) -> None:
+        """News for everybody who waits; the clock of "no news" starts again."""
+        for reporter in await self.reporters(case):
+            self.tell(Notice(reporter.person_id, kind, case.id, Relation.REPORTER, data))
+        case.told_at = self.now
+        if case.closed_at is None:
+            await self._arm(case, PROGRESS, self.now + self.rules.no_news)
+
+    def tell_each(
+        self, colleagues: Iterable[Any], case: Case, kind: NoticeKind, *, urgent: bool = False, **data: Any
+    ) -> int:
+        """The same to several colleagues, each in their own capacity. Returns how many."""
+        told = 0
+        for colleague in colleagues:
+            self.tell(Notice(colleague.person_id, kind, case.id, colleague.role, data, urgent))
+            told += 1
+        return told
+
+    async def card(self, case: Case, *, reason: str = "") -> None:
+        """Put the case before those who work on it at its rung; where nobody is, before their overseers."""
+        rung = Rung(case.rung)
+        there = await self.people.at_rung(case, rung)
+        if not self.tell_each(there, case, NoticeKind.CARD, reason=reason):
+            self.tell_each(await self.people.overseers(case, rung), case, NoticeKind.OVERSEE, reason="nobody")
+
+
+def place_sentence(case: Case) -> str:
+    """The place of a case as people say it: 园林小区3号楼2单元602，河边."""
+    address = case.estate_text
+    if case.building_text:
+        address += case.building_text if case.building_text.endswith(("楼", "栋", "座", "号")) else f"{case.building_text}号楼"
+    if case.unit_text:
+        address += case.unit_text if case.unit_text.endswith(("单元", "门")) else f"{case.unit_text}单元"
+    address += case.room_text
+    return "，".join(part for part in (address, case.place_text) if part)

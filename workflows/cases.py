@@ -1,0 +1,447 @@
+"""What residents do with their cases: open, join, add, correct, urge, judge, withdraw, reopen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+
+from workflows.case_file import CaseFile, CaseNotFound, CaseView
+from workflows.models import Case, Correction, Media, Reporter
+from workflows.notices import Notice, NoticeKind
+from workflows.policy import conflict, duplicates
+from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
+from workflows.policy.permissions import Relation, Role
+from workflows.policy.places import Address
+
+# What the same complaint word leads to; used to look for duplicates among neighbours of a category.
+_KIN = {
+    kin: frozenset().union(*(pair for pair in duplicates.ALIKE if kin in pair))
+    for kin in frozenset().union(*duplicates.ALIKE)
+}
+
+
+@dataclass(frozen=True)
+class NewReport:
+    """One problem at one place as somebody told it."""
+
+    person_id: int
+    community_id: int
+    category: str
+    text: str
+    address: Address
+    ranking: tuple[tuple[str, float], ...] = ()
+    photos: tuple[str, ...] = ()
+    on_behalf_of: str = ""
+    consent: bool = False
+    proactive: bool = False  # found on patrol, before anybody complained
+    understood: str = ""  # what the NLU made of it, where a person chose another category
+    confidence: float = 0.0
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """An open case nearby that may be the same problem."""
+
+    view: CaseView
+    score: float
+    mine: bool
+
+
+class Cases:
+    """The resident's side. One instance per transaction."""
+
+    def __init__(self, file: CaseFile) -> None:
+        self._file = file
+
+    # ---- opening and joining
+
+    async def open(self, report: NewReport) -> CaseView:
+        """Open a case: numbered, held by somebody, on the clock, before those who work on it."""
+        address = report.address
+        about = conflict.about(report.category, report.text)
+        case = Case(
+            community_id=address.community_id or report.community_id,
+            number="",
+            category=report.category,
+            text=report.text,
+            estate_id=address.estate_id,
+            building_id=address.building_id,
+            grid_id=address.grid_id,
+            estate_text=address.estate[:80],
+            building_text=address.building[:40],
+            unit_text=address.unit[:40],
+            room_text=address.room[:40],
+            place_text=address.place[:200],
+            about_unit_id=self._file.directory.property_of(address.estate_id)
+            if about.property and address.estate_id is not None
+            else None,
+            about_committee=about.committee,
+            proactive=report.proactive,
+            status=Status.WITH_GRID,
+            rung=Rung.GRID_BRANCH,
+        )
+        role = Role.GRID_WORKER if report.proactive else Relation.REPORTER
+        data = {"category": report.category, "confidence": round(report.confidence, 3), "photos": list(report.photos)}
+        if report.proactive:
+            data["proactive"] = True
+        if report.on_behalf_of:
+            data["on_behalf_of"], data["consent"] = report.on_behalf_of, report.consent
+        await self._file.open(case, report.person_id, role, data)
+        self._file.session.add(
+            Reporter(
+                community_id=case.community_id,
+                case_id=case.id,
+                person_id=report.person_id,
+                first=True,
+                on_behalf_of=report.on_behalf_of,
+                consent=report.consent,
+                joined_at=self._file.now,
+            )
+        )
+        await self.attach(case.id, report.photos)
+        if report.understood and report.understood != report.category:
+            self._correction(case, report.text, report.understood, report.category, report.person_id, Relation.REPORTER)
+        await self._file.session.flush()
+        await self._file.card(case)
+        return await self._file.view(case)
+
+    async def attach(self, case_id: int, photos: Sequence[str]) -> None:
+        """Put photos into the case's file."""
+        if photos:
+            await self._file.session.execute(
+                update(Media).where(Media.id.in_(photos), Media.case_id.is_(None)).values(case_id=case_id)
+            )
+
+    async def like(self, report: NewReport, limit: int = 2) -> list[Likeness]:
+        """Open cases nearby that may be the same problem, most alike first."""
+        address = report.address
+        rules = self._file.rules
+        query = select(Case).where(
+            Case.community_id == (address.community_id or report.community_id),
+            Case.closed_at.is_(None),
+            Case.opened_at >= self._file.now - timedelta(days=rules.duplicate_days),
+            Case.category.in_(_KIN.get(report.category, frozenset()) | {report.category}),
+        )
+        if address.estate_id is not None:
+            query = query.where(or_(Case.estate_id == address.estate_id, Case.grid_id == address.grid_id))
+        elif address.grid_id is not None:
+            query = query.where(Case.grid_id == address.grid_id)
+        else:
+            return []
+        found = (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).scalars().all()
+        mine = duplicates.Report(report.text, report.category, address, report.ranking)
+        scored = [(duplicates.likeness(mine, duplicates.Report(c.text, c.category, address_of(c))), c) for c in found]
+        best = sorted((pair for pair in scored if pair[0] >= rules.same_above), key=lambda pair: -pair[0])[:limit]
+        out = []
+        for score, case in best:
+            waiting = [r.person_id for r in await self._file.reporters(case)]
+            out.append(Likeness(await self._file.view(case), score, report.person_id in waiting))
+        return out
+
+    async def join(self, person_id: int, case_id: int, note: str = "", photos: Sequence[str] = ()) -> CaseView:
+        """A neighbour has the same problem: they become a co-reporter and get every answer.
+
+        Raises:
+            CaseNotFound: no such case.
+            NotPossible: it is closed.
+        """
+        case = await self._file.case(case_id)
+        here = await self._file.session.execute(
+            select(Reporter).where(Reporter.case_id == case.id, Reporter.person_id == person_id)
+        )
+        reporter = here.scalar_one_or_none()
+        if reporter is not None and reporter.left_at is None:
+            return await self._file.view(case)
+        await self._file.move(case, Action.JOIN, by=person_id, role=Relation.REPORTER, note=note)
+        if reporter is None:
+            self._file.session.add(
+                Reporter(
+                    community_id=case.community_id, case_id=case.id, person_id=person_id, joined_at=self._file.now
+                )
+            )
+        else:
+            reporter.left_at = None
+        await self.attach(case.id, photos)
+        await self._file.session.flush()
+        self._file.tell_each(
+            await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="join", text=note
+        )
+        return await self._file.view(case)
+
+    # ---- while it is open
+
+    async def mine(self, person_id: int, *, closed_days: int = 30) -> list[CaseView]:
+        """The person's own cases: the open ones and those closed lately, newest first."""
+        rows = await self._file.session.execute(
+            select(Case)
+            .join(Reporter, Reporter.case_id == Case.id)
+            .where(
+                Reporter.person_id == person_id,
+                or_(
+                    Reporter.left_at.is_(None),
+                    Case.status == Status.WITHDRAWN,
+                ),
+                or_(Case.closed_at.is_(None), Case.closed_at >= self._file.now - timedelta(days=closed_days)),
+            )
+            .order_by(Case.id.desc())
+            .limit(30)
+        )
+        return [await self._file.view(case) for case in rows.scalars()]
+
+    async def add(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
+        """The reporter tells more; where the rung was waiting for it, its clock goes on.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+            NotPossible: it is closed.
+        """
+        case = await self._file.case(case_id)
+        role = await self._file.authorise(person_id, case, Action.ADD)
+        waiting = Status(case.status) is Status.WAITING_FOR_RESIDENT
+        data = {"photos": list(photos)} if photos else {}
+        action = Action.SUPPLY if waiting else Action.ADD
+        await self._file.move(case, action, by=person_id, role=role, note=text, data=data)
+        if text and not waiting:
+            case.text = f"{case.text}\n{text}"[:4000]
+        await self.attach(case.id, photos)
+        await self._file.session.flush()
+        there = await self._file.people.at_rung(case, Rung(case.rung))
+        if waiting:
+            await self._file.card(case, reason="supplied")
+        else:
+            self._file.tell_each(there, case, NoticeKind.ADDED, what="add", text=text, photos=list(photos))
+        return await self._file.view(case)
+
+    async def urge(self, person_id: int, case_id: int, text: str) -> CaseView:
+        """Nobody came: whoever holds it and whoever oversees them are told.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+            NotPossible: it is closed.
+        """
+        case = await self._file.case(case_id)
+        role = await self._file.authorise(person_id, case, Action.URGE)
+        await self._file.move(case, Action.URGE, by=person_id, role=role, note=text)
+        rung = Rung(case.rung)
+        there = await self._file.people.at_rung(case, rung)
+        if Status(case.status) is Status.TO_CONFIRM:
+            there = await self._file.people.witnesses(case)
+        overseers = await self._file.people.overseers(case, rung)
+        told = {colleague.person_id: colleague for colleague in [*overseers, *there]}
+        self._file.tell_each(told.values(), case, NoticeKind.ADDED, what="urge", text=text)
+        return await self._file.view(case)
+
+    async def withdraw(self, person_id: int, case_id: int, note: str = "") -> CaseView:
+        """算了: the last reporter closes the case, an earlier one only leaves it.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+            NotPossible: it is closed already.
+        """
+        case = await self._file.case(case_id)
+        waiting = await self._file.reporters(case)
+        action = Action.LEAVE if any(r.person_id != person_id for r in waiting) else Action.WITHDRAW
+        role = await self._file.authorise(person_id, case, action)
+        there = await self._file.people.at_rung(case, Rung(case.rung))
+        await self._file.move(case, action, by=person_id, role=role, note=note)
+        for reporter in waiting:
+            if reporter.person_id == person_id:
+                reporter.left_at = self._file.now
+        await self._file.session.flush()
+        if action is Action.WITHDRAW:
+            self._file.tell_each(there, case, NoticeKind.CLOSED, how="withdrawn")
+        return await self._file.view(case)
+
+    async def reclassify(self, person_id: int, case_id: int, category: str) -> CaseView:
+        """One tap puts the category right; while nobody has worked on it, it also takes the other's route.
+
+        Raises:
+            CaseNotFound, NotAllowed, NotPossible: not theirs to do, or closed.
+        """
+        case = await self._file.case(case_id)
+        role = await self._file.authorise(person_id, case, Action.RECLASSIFY)
+        before = case.category
+        if category == before:
+            return await self._file.view(case)
+        self._correction(case, case.text, before, category, person_id, role)
+        case.category = category
+        await self._file.move(
+            case, Action.RECLASSIFY, by=person_id, role=role, data={"from": before, "category": category}
+        )
+        await self._reroute(case, person_id, role)
+        return await self._file.view(case)
+
+    async def relocate(self, person_id: int, case_id: int, address: Address) -> CaseView:
+        """The place is put right, and with it grid, people and property company.
+
+        Raises:
+            CaseNotFound, NotAllowed, NotPossible: not theirs to do, or closed.
+        """
+        case = await self._file.case(case_id)
+        role = await self._file.authorise(person_id, case, Action.RELOCATE)
+        case.estate_id, case.building_id = address.estate_id, address.building_id
+        case.grid_id = address.grid_id
+        case.estate_text, case.building_text = address.estate[:80], address.building[:40]
+        case.unit_text, case.room_text, case.place_text = address.unit[:40], address.room[:40], address.place[:200]
+        note = address.sentence()
+        await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note)
+        await self._reroute(case, person_id, role)
+        return await self._file.view(case)
+
+    async def _reroute(self, case: Case, person_id: int, role: Relation) -> None:
+        """Only an unworked case changes its way; what a rung has in hand stays with it, and it is told."""
+        if case.verified or Status(case.status) not in (Status.WITH_GRID, Status.WITH_COMMUNITY):
+            self._file.tell_each(
+                await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="corrected", text=""
+            )
+            return
+        about = conflict.about(case.category, case.text)
+        property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
+        case.about_unit_id = property_id if about.property else None
+        case.about_committee = about.committee
+        await self._file.start_again(case, by=person_id, role=role)
+        await self._file.card(case, reason="corrected")
+
+    # ---- the verdict
+
+    async def judge(self, person_id: int, case_id: int, verdict: str, reason: str = "") -> CaseView:
+        """解决 / 部分 / 没有. Half fixed goes back to the rung that has it, not fixed goes one rung higher.
+
+        Raises:
+            CaseNotFound, NotPossible: not theirs, or nothing to judge now.
+            ValueError: an unknown verdict.
+        """
+        actions = {"solved": Action.JUDGE_SOLVED, "partly": Action.JUDGE_PARTLY, "not": Action.JUDGE_NOT}
+        if verdict not in actions:
+            raise ValueError(f"verdict {verdict!r}")
+        case = await self._file.case(case_id)
+        action = actions[verdict]
+        if Status(case.status) in CLOSED:
+            if verdict == "solved":
+                raise NotPossible(Status(case.status), action)
+            return await self.reopen(person_id, case_id, reason)
+        role = await self._file.authorise(person_id, case, action)
+        solver, solver_unit = Rung(case.rung), case.holder_unit_id
+        await self._file.move(case, action, by=person_id, role=role, note=reason, data={"verdict": verdict})
+        case.verdict = verdict
+        for reporter in await self._file.reporters(case):
+            if reporter.person_id == person_id:
+                reporter.verdict = verdict
+        if verdict == "solved":
+            case.solved_at_rung = solver
+            await self._others_told(case, person_id)
+        else:
+            await self._sent_back(case, solver, solver_unit, reason, verdict)
+        await self._file.session.flush()
+        return await self._file.view(case)
+
+    async def _others_told(self, case: Case, person_id: int) -> None:
+        for reporter in await self._file.reporters(case):
+            if reporter.person_id != person_id:
+                self._file.tell(Notice(reporter.person_id, NoticeKind.CLOSED, case.id, Relation.REPORTER, {"how": "solved"}))
+        rung = Rung(case.rung)
+        self._file.tell_each(await self._file.people.at_rung(case, rung), case, NoticeKind.CLOSED, how="solved")
+
+    async def _sent_back(self, case: Case, solver: Rung, solver_unit: int | None, reason: str, verdict: str) -> None:
+        """Not fixed must reach the one who said that it was, and whoever has it now."""
+        case.reopened += 1
+        case.result, case.result_kind = "", ""
+        case.verified = True
+        if case.holder_unit_id != solver_unit:
+            roles = {
+                Rung.PROPERTY: Role.PROPERTY_STAFF,
+                Rung.DEPARTMENT: Role.DEPARTMENT_LIAISON,
+                Rung.GRID_BRANCH: Role.GRID_WORKER,
+                Rung.COMMUNITY: Role.COMMUNITY_STAFF,
+            }
+            told = (
+                await self._file.people.holders(roles[solver], grid_id=case.grid_id)
+                if solver is Rung.GRID_BRANCH
+                else await self._file.people.holders(roles[solver], unit_id=solver_unit)
+            )
+            out = await self._file.people.excluded(case)
+            self._file.tell_each(
+                (c for c in told if c.person_id not in out), case, NoticeKind.RETURNED, text=reason, verdict=verdict
+            )
+        await self._file.card(case, reason=f"not_fixed_{verdict}")
+
+    async def reopen(self, person_id: int, case_id: int, reason: str) -> CaseView:
+        """A closed case is not solved after all: open again, one rung higher, the resident's clock running on.
+
+        Raises:
+            CaseNotFound: not theirs.
+            NotPossible: open, merged, or closed too long ago (then a new case is right).
+        """
+        case = await self._file.case(case_id)
+        role = await self._file.authorise(person_id, case, Action.REOPEN)
+        limit = timedelta(days=self._file.rules.ladder.reopen_days)
+        if case.closed_at is None or self._file.now - case.closed_at > limit:
+            raise NotPossible(Status(case.status), Action.REOPEN)
+        solver, solver_unit = Rung(case.rung), case.holder_unit_id
+        await self._file.move(case, Action.REOPEN, by=person_id, role=role, note=reason)
+        for reporter in (
+            await self._file.session.execute(
+                select(Reporter).where(Reporter.case_id == case.id, Reporter.person_id == person_id)
+            )
+        ).scalars():
+            reporter.left_at = None
+        case.verdict = "not"
+        await self._sent_back(case, solver, solver_unit, reason, "not")
+        await self._file.session.flush()
+        return await self._file.view(case)
+
+    # ---- looking
+
+    async def look(self, person_id: int, case_id: int) -> CaseView:
+        """One case, if this person may see it.
+
+        Raises:
+            CaseNotFound: there is none that they may see.
+        """
+        return await self._file.view(await self._file.seen_by(person_id, case_id))
+
+    async def by_number(self, person_id: int, number: str) -> CaseView:
+        """A case by the number that people say.
+
+        Raises:
+            CaseNotFound: there is none that they may see.
+        """
+        row = (
+            await self._file.session.execute(select(Case.id).where(Case.number == number.upper()))
+        ).scalars().first()
+        if row is None:
+            raise CaseNotFound(number)
+        return await self.look(person_id, row)
+
+    def _correction(
+        self, case: Case, text: str, understood: str, corrected: str, person_id: int, role: Relation
+    ) -> None:
+        self._file.session.add(
+            Correction(
+                community_id=case.community_id,
+                case_id=case.id,
+                text=text,
+                understood=understood,
+                corrected=corrected,
+                by_person_id=person_id,
+                capacity=role,
+                at=self._file.now,
+            )
+        )
+
+
+def address_of(case: Case) -> Address:
+    """Where a case is, as the policies take it."""
+    return Address(
+        estate_id=case.estate_id,
+        estate=case.estate_text,
+        building_id=case.building_id,
+        building=case.building_text,
+        unit=case.unit_text,
+        room=case.room_text,
+        place=case.place_text,
+        grid_id=case.grid_id,
+        community_id=case.community_id,
+    )

@@ -1,0 +1,400 @@
+"""What staff do with a case at their rung: verify, hand on, solve, negotiate, whistle, confirm."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from workflows.case_file import CaseFile, CaseView
+from workflows.models import Case, Correction, Media, Whistle
+from workflows.notices import NoticeKind
+from workflows.people import Colleague
+from workflows.policy import ladder as ladder_policy
+from workflows.policy.clocks import Clock
+from workflows.policy.lifecycle import Action, Rung, Status
+from workflows.policy.permissions import Relation, Role
+
+
+class Missing(Exception):  # noqa: N818 - it is a question back to a person
+    """Something is needed before this can be done; `phrase` says what in words."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(phrase)
+        self.phrase = phrase
+
+
+class Handling:
+    """The staff's side. One instance per transaction; every call checks that the person's post covers it."""
+
+    def __init__(self, file: CaseFile) -> None:
+        self._file = file
+
+    async def _start(self, person_id: int, case_id: int, action: Action) -> tuple[Case, Relation]:
+        case = await self._file.case(case_id)
+        return case, await self._file.authorise(person_id, case, action)
+
+    # ---- 网格党支部
+
+    async def verify(self, person_id: int, case_id: int, note: str = "") -> CaseView:
+        """属实: found true on the spot. The case then goes by itself to the rung that should work on it."""
+        case, role = await self._start(person_id, case_id, Action.VERIFY)
+        await self._file.move(case, Action.VERIFY, by=person_id, role=role, note=note)
+        case.verified = True
+        target = ladder_policy.after_verification(
+            self._file.route(case), self._file.has_property(case), self._file.around(case)
+        )
+        match target:
+            case Rung.PROPERTY:
+                await self._file.move(case, Action.HAND_TO_PROPERTY, by=person_id, role=role)
+                await self._arrived(case)
+            case Rung.COMMUNITY | Rung.DEPARTMENT:
+                await self._file.move(case, Action.HAND_TO_COMMUNITY, by=person_id, role=role)
+                await self._arrived(case)
+            case Rung.GRID_BRANCH:
+                await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="verified")
+        return await self._file.view(case)
+
+    async def not_true(self, person_id: int, case_id: int, reason: str) -> CaseView:
+        """不属实: the resident is told why and may object; it is not simply closed.
+
+        Raises:
+            Missing: without a reason nobody is refused.
+        """
+        if not reason.strip():
+            raise Missing("need.reason")
+        case, role = await self._start(person_id, case_id, Action.NOT_TRUE)
+        case.result, case.result_kind = reason, "unfounded"
+        await self._file.move(case, Action.NOT_TRUE, by=person_id, role=role, note=reason)
+        await self._file.tell_reporters(case, NoticeKind.VERDICT)
+        return await self._file.view(case)
+
+    async def ask_resident(self, person_id: int, case_id: int, question: str) -> CaseView:
+        """需补充: a question to the resident; the rung's clock waits, theirs does not."""
+        if not question.strip():
+            raise Missing("need.question")
+        case, role = await self._start(person_id, case_id, Action.ASK_RESIDENT)
+        await self._file.move(case, Action.ASK_RESIDENT, by=person_id, role=role, note=question)
+        await self._file.tell_reporters(case, NoticeKind.SUPPLY, text=question)
+        return await self._file.view(case)
+
+    async def take_on(self, person_id: int, case_id: int) -> CaseView:
+        """我来解决: the grid worker solves it on the spot."""
+        case, role = await self._start(person_id, case_id, Action.TAKE_ON)
+        case.verified = True
+        await self._file.move(case, Action.TAKE_ON, by=person_id, role=role, clock=self._work_clock(case))
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="taken_on")
+        return await self._file.view(case)
+
+    async def ask_building_head(self, person_id: int, case_id: int) -> CaseView:
+        """请楼栋长: the third of the 铁三角 is asked to look.
+
+        Raises:
+            Missing: the case has no building, or the building has no head.
+        """
+        case, role = await self._start(person_id, case_id, Action.ASK_BUILDING_HEAD)
+        heads = await self.building_heads(case)
+        if not heads:
+            raise Missing("need.building_head")
+        await self._file.move(case, Action.ASK_BUILDING_HEAD, by=person_id, role=role)
+        self._file.tell_each(heads, case, NoticeKind.HELP)
+        return await self._file.view(case)
+
+    async def building_heads(self, case: Case) -> list[Colleague]:
+        """楼栋长、单元长 or 联户长 of the case's building, without those it is about."""
+        if case.building_id is None:
+            return []
+        found = await self._file.people.holders(
+            Role.BUILDING_HEAD, Role.LIAISON, building_id=case.building_id, entrance=case.unit_text or None
+        )
+        out = await self._file.people.excluded(case)
+        return [colleague for colleague in found if colleague.person_id not in out]
+
+    async def hand_to_property(self, person_id: int, case_id: int, note: str = "") -> CaseView:
+        """联系物业: "由党支部书记联系物业进行查看".
+
+        Raises:
+            Missing: no property company there, or the complaint is about it.
+        """
+        case, role = await self._start(person_id, case_id, Action.HAND_TO_PROPERTY)
+        if not self._file.has_property(case):
+            raise Missing("need.property")
+        case.verified = True
+        await self._file.move(case, Action.HAND_TO_PROPERTY, by=person_id, role=role, note=note)
+        await self._arrived(case)
+        return await self._file.view(case)
+
+    async def hand_to_community(self, person_id: int, case_id: int, note: str = "") -> CaseView:
+        """上报社区党委."""
+        case, role = await self._start(person_id, case_id, Action.HAND_TO_COMMUNITY)
+        case.verified = True
+        await self._file.move(case, Action.HAND_TO_COMMUNITY, by=person_id, role=role, note=note)
+        await self._arrived(case)
+        return await self._file.view(case)
+
+    # ---- any rung that works on it
+
+    async def accept(self, person_id: int, case_id: int, note: str) -> CaseView:
+        """行，下午派人去看: taken in hand; the resident hears it."""
+        case, role = await self._start(person_id, case_id, Action.ACCEPT)
+        await self._file.move(case, Action.ACCEPT, by=person_id, role=role, note=note)
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="accepted", text=note)
+        return await self._file.view(case)
+
+    async def comment(self, person_id: int, case_id: int, note: str, photos: Sequence[str] = ()) -> CaseView:
+        """A line into the history, for colleagues."""
+        case, role = await self._start(person_id, case_id, Action.COMMENT)
+        data = {"photos": list(photos)} if photos else {}
+        await self._file.move(case, Action.COMMENT, by=person_id, role=role, note=note, data=data)
+        await self._attach(case, photos)
+        if role is Relation.BUILDING_HEAD:
+            self._file.tell_each(
+                await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="head", text=note
+            )
+        return await self._file.view(case)
+
+    async def report_result(
+        self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()
+    ) -> CaseView:
+        """已解决, with a photo or a line of text. The grid worker looks, the resident judges.
+
+        Raises:
+            Missing: neither photo nor text.
+        """
+        if not text.strip() and not photos:
+            raise Missing("need.result")
+        case, role = await self._start(person_id, case_id, Action.REPORT_RESULT)
+        case.result, case.result_kind, case.verified = text, "done", True
+        data = {"photos": list(photos)} if photos else {}
+        await self._file.move(case, Action.REPORT_RESULT, by=person_id, role=role, note=text, data=data)
+        await self._attach(case, photos)
+        await self._whistle_answered(case, "solved", text)
+        await self._to_witnesses(case)
+        return await self._file.view(case)
+
+    async def _to_witnesses(self, case: Case) -> None:
+        if Status(case.status) is Status.TO_JUDGE:
+            await self._file.tell_reporters(case, NoticeKind.VERDICT)
+            return
+        self._file.tell_each(await self._file.people.witnesses(case), case, NoticeKind.CONFIRM)
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="reported", text=case.result)
+
+    async def confirm(self, person_id: int, case_id: int, note: str = "", photos: Sequence[str] = ()) -> CaseView:
+        """The grid worker has looked: it is done. Now the resident judges."""
+        case, role = await self._start(person_id, case_id, Action.CONFIRM)
+        data = {"photos": list(photos)} if photos else {}
+        await self._file.move(case, Action.CONFIRM, by=person_id, role=role, note=note, data=data)
+        await self._attach(case, photos)
+        await self._file.tell_reporters(case, NoticeKind.VERDICT)
+        return await self._file.view(case)
+
+    async def not_fixed(self, person_id: int, case_id: int, reason: str) -> CaseView:
+        """The grid worker has looked: it is not done. Whoever said so hears it."""
+        case, role = await self._start(person_id, case_id, Action.NOT_FIXED)
+        await self._file.move(case, Action.NOT_FIXED, by=person_id, role=role, note=reason)
+        case.result, case.result_kind = "", ""
+        await self._file.session.flush()
+        await self._file.card(case, reason="not_confirmed")
+        return await self._file.view(case)
+
+    # ---- 物业
+
+    async def cannot_solve(self, person_id: int, case_id: int, reason: str) -> CaseView:
+        """解决不了, with a reason: "如果物业无法解决" it climbs to the community."""
+        if not reason.strip():
+            raise Missing("need.reason")
+        case, role = await self._start(person_id, case_id, Action.CANNOT_SOLVE)
+        who = self._file.directory.unit(case.holder_unit_id).name if case.holder_unit_id is not None else "物业"
+        await self._file.move(case, Action.CANNOT_SOLVE, by=person_id, role=role, note=reason)
+        await self._file.card(case, reason="cannot_solve")
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="climbed", who=who, text=reason)
+        return await self._file.view(case)
+
+    # ---- 协调会 (the paver negotiation)
+
+    async def convene(self, person_id: int, case_id: int, parties: str) -> CaseView:
+        """Call the parties together (施工方, 物业, 居民)."""
+        if not parties.strip():
+            raise Missing("need.parties")
+        case, role = await self._start(person_id, case_id, Action.CONVENE)
+        case.verified = True
+        await self._file.move(
+            case, Action.CONVENE, by=person_id, role=role, note=parties, data={"parties": parties},
+            clock=self._work_clock(case),
+        )
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="convened", text=parties)
+        return await self._file.view(case)
+
+    async def agree(self, person_id: int, case_id: int, agreement: str) -> CaseView:
+        """What the parties have agreed: solved by negotiation, without a whistle."""
+        if not agreement.strip():
+            raise Missing("need.agreement")
+        case, role = await self._start(person_id, case_id, Action.AGREE)
+        case.result, case.result_kind = agreement, "negotiated"
+        await self._file.move(case, Action.AGREE, by=person_id, role=role, note=agreement)
+        await self._to_witnesses(case)
+        return await self._file.view(case)
+
+    # ---- 吹哨
+
+    async def blow_whistle(
+        self, person_id: int, case_id: int, department_unit_id: int, reason: str, photo_note: str = ""
+    ) -> CaseView:
+        """The community's reviewed call to a department, with the grid worker's contact and 5 days.
+
+        After a refusal this is the ruling (归属): the case goes to another department without starting again.
+
+        Raises:
+            Missing: no reason, no photo and no word why, or a whistle that is not earned.
+        """
+        if not reason.strip():
+            raise Missing("need.reason")
+        case, role = await self._start(person_id, case_id, Action.BLOW_WHISTLE)
+        view = await self._file.view(case)
+        if not view.photos and not photo_note:
+            raise Missing("need.photo")
+        if not await self._earned(case):
+            raise Missing("need.attempt")
+        grid_workers = await self._file.people.at_rung(case, Rung.GRID_BRANCH)
+        contact = grid_workers[0].person_id if grid_workers else person_id
+        ruling = case.refusals > 0
+        data = {"department": department_unit_id, "contact": contact, "ruling": ruling, "photo": photo_note or "photo"}
+        await self._file.move(
+            case, Action.BLOW_WHISTLE, by=person_id, role=role, note=reason, data=data,
+            holder_unit_id=department_unit_id,
+        )
+        case.department_unit_id = department_unit_id
+        self._file.session.add(
+            Whistle(
+                community_id=case.community_id,
+                case_id=case.id,
+                department_unit_id=department_unit_id,
+                contact_person_id=contact,
+                reason=reason,
+                sent_by=person_id,
+                sent_at=self._file.now,
+                due_at=case.rung_due_at,
+                state="sent",
+            )
+        )
+        if ruling:
+            unit = self._file.directory.unit(department_unit_id)
+            self._file.session.add(
+                Correction(
+                    community_id=case.community_id, case_id=case.id, text=case.text, understood="ruling",
+                    corrected=(unit.name if unit else "")[:30], by_person_id=person_id, capacity=role, at=self._file.now,
+                )
+            )
+        await self._file.session.flush()
+        await self._arrived(case)
+        return await self._file.view(case)
+
+    async def _earned(self, case: Case) -> bool:
+        """A lower rung's attempt, or a category outside the community's powers; never a first resort."""
+        if self._file.route(case).works_at is Rung.DEPARTMENT or not self._file.has_property(case):
+            return True
+        return case.refusals > 0 or case.reopened > 0 or await self._file.attempted(case)
+
+    async def plan(self, person_id: int, case_id: int, text: str, on: datetime) -> CaseView:
+        """有计划: the department names the day; the clock runs to that day, the resident hears it.
+
+        Raises:
+            Missing: a day in the past.
+        """
+        if on <= self._file.now:
+            raise Missing("need.future_day")
+        case, role = await self._start(person_id, case_id, Action.PLAN)
+        await self._file.move(
+            case, Action.PLAN, by=person_id, role=role, note=text, data={"on": on.isoformat()}, due=on
+        )
+        case.result_kind = "planned"
+        await self._whistle_answered(case, "planned", text, planned_for=on)
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="planned", text=text, on=on.isoformat())
+        return await self._file.view(case)
+
+    async def refuse(self, person_id: int, case_id: int, reason: str, proposed: str = "") -> CaseView:
+        """不属于我, with a reason and the owner it proposes: back to the community for a ruling."""
+        if not reason.strip():
+            raise Missing("need.reason")
+        case, role = await self._start(person_id, case_id, Action.REFUSE)
+        unit = self._file.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
+        who = unit.name if unit else ""
+        case.refusals += 1
+        await self._file.move(
+            case, Action.REFUSE, by=person_id, role=role, note=reason, data={"refused_by": who, "proposed": proposed}
+        )
+        await self._whistle_answered(case, "refused", reason, proposed=proposed)
+        flagged = case.refusals >= self._file.rules.ladder.flag_refusals
+        self._file.tell_each(
+            await self._file.people.at_rung(case, Rung.COMMUNITY),
+            case,
+            NoticeKind.RULING,
+            who=who,
+            text=reason,
+            proposed=proposed,
+            flagged=flagged,
+        )
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="refused", who=who, text=reason)
+        return await self._file.view(case)
+
+    async def _whistle_answered(
+        self, case: Case, state: str, answer: str, *, proposed: str = "", planned_for: datetime | None = None
+    ) -> None:
+        await self._file.session.execute(
+            update(Whistle)
+            .where(Whistle.case_id == case.id, Whistle.state.in_(["sent", "planned"]))
+            .values(
+                state=state,
+                answered_at=self._file.now,
+                answer=answer,
+                proposed_owner=proposed[:120],
+                planned_for=planned_for,
+            )
+        )
+
+    # ---- shared
+
+    async def _arrived(self, case: Case) -> None:
+        """A rung has it now: its card to those who work there, news to those who wait."""
+        await self._file.card(case)
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="arrived")
+
+    def _work_clock(self, case: Case) -> Clock:
+        """Who takes it on gets as long as the property would have."""
+        return self._file.rules.ladder.clock_of(Rung.PROPERTY, self._file.route(case))
+
+    async def _attach(self, case: Case, photos: Sequence[str]) -> None:
+        if photos:
+            await self._file.session.execute(
+                update(Media).where(Media.id.in_(photos), Media.case_id.is_(None)).values(case_id=case.id)
+            )
+
+    async def on_my_desk(self, person_id: int, limit: int = 20) -> list[CaseView]:
+        """What waits for this person in any of their posts, most pressing first."""
+        posts = await self._file.people.posts(person_id)
+        wanted: dict[int, Case] = {}
+        for post in posts:
+            query = select(Case).where(Case.closed_at.is_(None))
+            match Role(post.role):
+                case Role.GRID_WORKER | Role.BRANCH_SECRETARY:
+                    query = query.where(
+                        Case.grid_id == post.grid_id,
+                        Case.status.in_([Status.WITH_GRID, Status.TO_CONFIRM]),
+                    )
+                case Role.PROPERTY_STAFF | Role.DEPARTMENT_LIAISON:
+                    query = query.where(
+                        Case.holder_unit_id == post.unit_id,
+                        Case.status.in_([Status.WITH_PROPERTY, Status.WITH_DEPARTMENT]),
+                    )
+                case Role.COMMUNITY_SECRETARY | Role.COMMUNITY_STAFF:
+                    query = query.where(
+                        Case.community_id == post.community_id, Case.status == Status.WITH_COMMUNITY
+                    )
+                case _:
+                    continue
+            rows = await self._file.session.execute(query.order_by(Case.rung_due_at).limit(limit))
+            for case in rows.scalars():
+                if person_id not in await self._file.people.excluded(case):
+                    wanted[case.id] = case
+        ordered = sorted(wanted.values(), key=lambda case: case.rung_due_at)[:limit]
+        return [await self._file.view(case) for case in ordered]
+

@@ -1,0 +1,96 @@
+"""Photos: checked by content, stripped of metadata, kept under unguessable names, shown to those who may see."""
+
+import io
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workflows.models import Media
+
+MAX_SIDE = 2048
+_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "MPO")
+
+
+class PhotoRefused(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+    """No photo, a broken one, or too large; `phrase` says which. Nothing was kept."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(phrase)
+        self.phrase = phrase
+
+
+@dataclass(frozen=True)
+class CleanPhoto:
+    """A photo without EXIF: drawn anew, so that nothing but the picture is left."""
+
+    id: str
+    jpeg: bytes
+    width: int
+    height: int
+
+
+def clean(content: bytes, limit_mb: int) -> CleanPhoto:
+    """Check a photo by its content and draw it anew as a JPEG without metadata, at most 2048 pixels long.
+
+    Raises:
+        PhotoRefused: it is too large, or no picture that we can read.
+    """
+    if len(content) > limit_mb * 1024 * 1024:
+        raise PhotoRefused("photo.too_large")
+    try:
+        with Image.open(io.BytesIO(content), formats=_KINDS) as picture:
+            if picture.width * picture.height > 80_000_000:
+                raise PhotoRefused("photo.too_large")
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise PhotoRefused("photo.not_a_photo") from None
+    upright.thumbnail((MAX_SIDE, MAX_SIDE))
+    out = io.BytesIO()
+    upright.save(out, "JPEG", quality=85, optimize=True)
+    return CleanPhoto(secrets.token_urlsafe(24), out.getvalue(), upright.width, upright.height)
+
+
+def path_of(storage: Path, photo_id: str) -> Path:
+    """Where a photo lies; outside everything that is served as files."""
+    return storage / "photos" / photo_id[:2] / f"{photo_id}.jpg"
+
+
+def keep(storage: Path, photo: CleanPhoto) -> None:
+    """Write the picture; a half-written file never carries the final name."""
+    path = path_of(storage, photo.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(photo.jpeg)
+    temporary.rename(path)
+
+
+class Photos:
+    """The register of photos. One instance per transaction."""
+
+    def __init__(self, session: AsyncSession, now: datetime) -> None:
+        self._session = session
+        self._now = now
+
+    async def register(self, photo: CleanPhoto, community_id: int, person_id: int | None) -> str:
+        """Enter a kept photo; it belongs to no case yet."""
+        self._session.add(
+            Media(
+                id=photo.id,
+                community_id=community_id,
+                uploaded_by=person_id,
+                width=photo.width,
+                height=photo.height,
+                size=len(photo.jpeg),
+                created_at=self._now,
+            )
+        )
+        await self._session.flush()
+        return photo.id
+
+    async def get(self, photo_id: str) -> Media | None:
+        """The register's entry."""
+        return await self._session.get(Media, photo_id)

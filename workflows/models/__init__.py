@@ -1,0 +1,49 @@
+"""Tables of the whole product; every row of a neighbourhood carries its `community_id`."""
+
+from workflows.models.base import Base, UtcDateTime
+from workflows.models.cases import (
+    Alert,
+    Case,
+    CaseCounter,
+    CaseEvent,
+    Correction,
+    DigestIssue,
+    FollowUp,
+    Media,
+    Reporter,
+    Whistle,
+)
+from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
+from workflows.models.people import Account, Invitation, Person, Post, Unit
+from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
+
+__all__ = [
+    "Account",
+    "Alert",
+    "Base",
+    "Building",
+    "Case",
+    "CaseCounter",
+    "CaseEvent",
+    "Chat",
+    "Community",
+    "Correction",
+    "DigestIssue",
+    "Estate",
+    "FollowUp",
+    "Grid",
+    "Household",
+    "Inbound",
+    "Invitation",
+    "Landmark",
+    "Media",
+    "Note",
+    "Outbound",
+    "Person",
+    "Post",
+    "Reporter",
+    "Unit",
+    "UtcDateTime",
+    "WebBubble",
+    "Whistle",
+]

@@ -1,0 +1,39 @@
+"""One transaction's use cases, wired together: what a turn or a tick works with."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workflows.alerts import Alerts
+from workflows.case_file import CaseFile, Rules
+from workflows.cases import Cases
+from workflows.digest import Digests
+from workflows.directory import Directory
+from workflows.follow_ups import FollowUps, Handler
+from workflows.handling import Handling
+from workflows.media import Photos
+from workflows.notices import Notice
+from workflows.people import People
+
+
+class Office:
+    """Everything that may be asked for within one transaction. `notices` is what there is to say afterwards."""
+
+    def __init__(self, session: AsyncSession, now: datetime, rules: Rules, directory: Directory) -> None:
+        self.session = session
+        self.now = now
+        self.rules = rules
+        self.directory = directory
+        self.notices: list[Notice] = []
+        self.people = People(session, now)
+        self.file = CaseFile(session, now, rules, directory, self.people, self.notices.append)
+        self.cases = Cases(self.file)
+        self.handling = Handling(self.file)
+        self.alerts = Alerts(session, now, self.people, self.notices.append)
+        self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
+        self.photos = Photos(session, now)
+
+    def follow_ups(self, others: Mapping[str, Handler] | None = None) -> FollowUps:
+        """What is due; `others` handle kinds that are not about a case."""
+        return FollowUps(self.file, others)

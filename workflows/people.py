@@ -1,0 +1,261 @@
+"""Persons, the posts they hold, and how they stand to a case."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter
+from workflows.policy.lifecycle import Rung
+from workflows.policy.permissions import Relation, Role
+
+RUNG_OF_RELATION = {
+    Relation.GRID_WORKER: Rung.GRID_BRANCH,
+    Relation.BRANCH: Rung.GRID_BRANCH,
+    Relation.BUILDING_HEAD: Rung.GRID_BRANCH,
+    Relation.PROPERTY: Rung.PROPERTY,
+    Relation.COMMUNITY: Rung.COMMUNITY,
+    Relation.DEPARTMENT: Rung.DEPARTMENT,
+}
+OFFICE_ROLES = (Role.COMMUNITY_SECRETARY, Role.COMMUNITY_STAFF)
+
+
+class InvitationRefused(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+    """The code is unknown, used or expired; the sentence tells which. Nothing was changed."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(phrase)
+        self.phrase = phrase
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """A person in one of their posts."""
+
+    person_id: int
+    role: Role
+
+
+class People:
+    """Who somebody is and whom a matter concerns. One instance per transaction."""
+
+    def __init__(self, session: AsyncSession, now: datetime) -> None:
+        self._session = session
+        self._now = now
+        self._posts: dict[int, Sequence[Post]] = {}
+
+    async def account(self, channel: str, chat_key: str) -> Account | None:
+        """The account behind a chat, if it has written before."""
+        return (
+            await self._session.execute(
+                select(Account).where(Account.channel == channel, Account.chat_key == chat_key)
+            )
+        ).scalar_one_or_none()
+
+    async def newcomer(self, channel: str, chat_key: str, name: str, community_id: int) -> Person:
+        """Somebody writes for the first time: a resident of nowhere yet."""
+        person = Person(community_id=community_id, name=name or "居民", created_at=self._now)
+        self._session.add(person)
+        await self._session.flush()
+        self._session.add(
+            Account(community_id=community_id, person_id=person.id, channel=channel, chat_key=chat_key,
+                    last_seen_at=self._now)
+        )
+        await self._session.flush()
+        return person
+
+    async def person(self, person_id: int) -> Person:
+        """The person of that id.
+
+        Raises:
+            LookupError: there is none.
+        """
+        found = await self._session.get(Person, person_id)
+        if found is None:
+            raise LookupError(f"no person {person_id}")
+        return found
+
+    async def accounts_of(self, person_id: int) -> Sequence[Account]:
+        """Every chat in which this person can be reached."""
+        rows = await self._session.execute(
+            select(Account).where(Account.person_id == person_id, Account.blocked_at.is_(None)).order_by(Account.id)
+        )
+        return rows.scalars().all()
+
+    async def posts(self, person_id: int) -> Sequence[Post]:
+        """The posts this person holds now."""
+        if person_id not in self._posts:
+            rows = await self._session.execute(
+                select(Post).where(Post.person_id == person_id, Post.until.is_(None)).order_by(Post.id)
+            )
+            self._posts[person_id] = rows.scalars().all()
+        return self._posts[person_id]
+
+    async def holders(
+        self,
+        *roles: Role,
+        community_id: int | None = None,
+        unit_id: int | None = None,
+        grid_id: int | None = None,
+        building_id: int | None = None,
+        estate_id: int | None = None,
+        entrance: str | None = None,
+    ) -> list[Colleague]:
+        """Who holds one of these posts now, narrowed by what is given."""
+        query = select(Post.person_id, Post.role).where(Post.role.in_([role.value for role in roles]), Post.until.is_(None))
+        for column, value in (
+            (Post.community_id, community_id),
+            (Post.unit_id, unit_id),
+            (Post.grid_id, grid_id),
+            (Post.building_id, building_id),
+            (Post.estate_id, estate_id),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if entrance:
+            query = query.where(Post.entrance.in_(["", entrance]))
+        rows = await self._session.execute(query.order_by(Post.id))
+        seen: dict[int, Colleague] = {}
+        for person_id, role in rows:
+            seen.setdefault(person_id, Colleague(person_id, Role(role)))
+        return list(seen.values())
+
+    async def excluded(self, case: Case) -> frozenset[int]:
+        """Whom the case is about: they get no card of it and may not act on it, in whatever post."""
+        out: set[int] = set()
+        if case.about_unit_id is not None:
+            out |= {c.person_id for c in await self.holders(Role.PROPERTY_STAFF, unit_id=case.about_unit_id)}
+        if case.about_committee and case.estate_id is not None:
+            out |= {c.person_id for c in await self.holders(Role.COMMITTEE_HEAD, estate_id=case.estate_id)}
+        return frozenset(out)
+
+    async def at_rung(self, case: Case, rung: Rung) -> list[Colleague]:
+        """Who works on a case at this rung, without those it is about."""
+        match rung:
+            case Rung.GRID_BRANCH:
+                found = await self.holders(Role.GRID_WORKER, grid_id=case.grid_id) if case.grid_id else []
+                if case.grid_id and not found:
+                    found = await self.holders(Role.BRANCH_SECRETARY, grid_id=case.grid_id)
+            case Rung.PROPERTY:
+                found = await self.holders(Role.PROPERTY_STAFF, unit_id=case.holder_unit_id)
+            case Rung.COMMUNITY:
+                found = await self.holders(*OFFICE_ROLES, community_id=case.community_id)
+            case Rung.DEPARTMENT:
+                found = await self.holders(Role.DEPARTMENT_LIAISON, unit_id=case.holder_unit_id)
+        out = await self.excluded(case)
+        return [colleague for colleague in found if colleague.person_id not in out]
+
+    async def overseers(self, case: Case, rung: Rung) -> list[Colleague]:
+        """Who is told when a rung is silent: the branch secretary for the grid, else the community."""
+        if rung is Rung.GRID_BRANCH and case.grid_id:
+            found = await self.holders(Role.BRANCH_SECRETARY, grid_id=case.grid_id)
+        else:
+            found = await self.holders(*OFFICE_ROLES, community_id=case.community_id)
+        out = await self.excluded(case)
+        return [colleague for colleague in found if colleague.person_id not in out]
+
+    async def witnesses(self, case: Case) -> list[Colleague]:
+        """Who looks on the spot whether it is done: the grid worker, else the branch secretary, else the office."""
+        found = await self.at_rung(case, Rung.GRID_BRANCH)
+        return found or await self.at_rung(case, Rung.COMMUNITY)
+
+    async def relations(self, person_id: int, case: Case) -> frozenset[Relation]:
+        """How a person stands to a case now, from their posts and its place; never from what they claim."""
+        out: set[Relation] = set()
+        reporter = await self._session.execute(
+            select(Reporter.id).where(
+                Reporter.case_id == case.id, Reporter.person_id == person_id, Reporter.left_at.is_(None)
+            )
+        )
+        if reporter.first():
+            out.add(Relation.REPORTER)
+        posts = await self.posts(person_id)
+        if not posts or person_id in await self.excluded(case):
+            return frozenset(out)
+        for post in posts:
+            relation = await self._relation(post, case)
+            if relation:
+                out.add(relation)
+        return frozenset(out)
+
+    async def _relation(self, post: Post, case: Case) -> Relation | None:
+        match Role(post.role):
+            case Role.GRID_WORKER if post.grid_id is not None and post.grid_id == case.grid_id:
+                return Relation.GRID_WORKER
+            case Role.BRANCH_SECRETARY if post.grid_id is not None and post.grid_id == case.grid_id:
+                return Relation.BRANCH
+            case Role.BUILDING_HEAD | Role.LIAISON if post.building_id is not None and post.building_id == case.building_id:
+                return Relation.BUILDING_HEAD
+            case Role.COMMUNITY_SECRETARY | Role.COMMUNITY_STAFF if post.community_id == case.community_id:
+                return Relation.COMMUNITY
+            case Role.PROPERTY_STAFF if await self._holds_or_held(post, case):
+                return Relation.PROPERTY
+            case Role.DEPARTMENT_LIAISON if await self._holds_or_held(post, case):
+                return Relation.DEPARTMENT
+            case _:
+                return None
+
+    async def _holds_or_held(self, post: Post, case: Case) -> bool:
+        if post.unit_id is None:
+            return False
+        if post.unit_id == case.holder_unit_id:
+            return True
+        held = await self._session.execute(
+            select(CaseEvent.id).where(CaseEvent.case_id == case.id, CaseEvent.holder_unit_id == post.unit_id).limit(1)
+        )
+        return held.first() is not None
+
+    async def invite(self, person_id: int, issued_by: int | None, valid: timedelta) -> str:
+        """A one-time code with which `person_id` takes up their posts in a chat. Shown once, stored hashed."""
+        person = await self.person(person_id)
+        code = "-".join(secrets.token_hex(2).upper() for _ in range(3))
+        self._session.add(
+            Invitation(
+                community_id=person.community_id,
+                code_hash=_hash(code),
+                person_id=person_id,
+                issued_by=issued_by,
+                issued_at=self._now,
+                expires_at=self._now + valid,
+            )
+        )
+        await self._session.flush()
+        return code
+
+    async def accept_invitation(self, code: str, account: Account) -> Person:
+        """The chat behind `account` becomes the invited person's.
+
+        Raises:
+            InvitationRefused: unknown, used or expired code.
+        """
+        found = (
+            await self._session.execute(
+                select(Invitation).where(Invitation.code_hash == _hash(code)).with_for_update()
+            )
+        ).scalar_one_or_none()
+        if found is None:
+            raise InvitationRefused("join.unknown")
+        if found.used_at is not None:
+            raise InvitationRefused("join.used")
+        if found.expires_at <= self._now:
+            raise InvitationRefused("join.expired")
+        found.used_at = self._now
+        account.person_id = found.person_id
+        await self._session.flush()
+        return await self.person(found.person_id)
+
+    async def people_of(self, ids: Iterable[int]) -> dict[int, Person]:
+        """Several persons at once."""
+        wanted = list(set(ids))
+        if not wanted:
+            return {}
+        rows = await self._session.execute(select(Person).where(Person.id.in_(wanted)))
+        return {person.id: person for person in rows.scalars()}
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.strip().upper().encode()).hexdigest()

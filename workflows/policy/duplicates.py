@@ -1,0 +1,118 @@
+"""The same problem or only alike? Place decides first, then kind, then words."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from workflows.policy.places import Address
+
+# Categories that people confuse when they describe one and the same thing.
+ALIKE = tuple(
+    frozenset(pair)
+    for pair in (
+        ("road_damage", "manhole"),
+        ("road_damage", "construction"),
+        ("manhole", "sewage"),
+        ("pest_control", "greening"),
+        ("pest_control", "garbage"),
+        ("garbage", "pollution"),
+        ("garbage", "fire_safety"),
+        ("sewage", "pollution"),
+        ("sewage", "leak_repair"),
+        ("leak_repair", "water_supply"),
+        ("leak_repair", "heating"),
+        ("flying_wire", "electric_hazard"),
+        ("flying_wire", "fire_safety"),
+        ("electric_hazard", "power_supply"),
+        ("electric_hazard", "street_light"),
+        ("street_light", "power_supply"),
+        ("parking", "fire_safety"),
+        ("parking", "traffic"),
+        ("parking", "illegal_building"),
+        ("noise", "construction"),
+        ("noise", "neighbor_dispute"),
+        ("noise", "stray_animals"),
+        ("illegal_building", "fire_safety"),
+        ("falling_objects", "leak_repair"),
+        ("public_facility", "public_security"),
+    )
+)
+# Matters of a household: two neighbours without heating are two doors but, in one building, one cause.
+SHARED_CAUSE = frozenset({"heating", "water_supply", "power_supply", "gas", "elevator", "sewage"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report as far as likeness goes: what kind, where, in which words."""
+
+    text: str
+    category: str
+    address: Address
+    ranking: tuple[tuple[str, float], ...] = ()
+    embedding: tuple[float, ...] = ()
+
+
+def likeness(a: Report, b: Report) -> float:
+    """How likely two reports are about one problem, 0 to 1. The threshold is the operator's."""
+    where = _place(a.address, b.address)
+    if where == 0.0:
+        return 0.0
+    kind = _kind(a, b)
+    words = _words(a.text, b.text) if not (a.embedding and b.embedding) else _cosine(a.embedding, b.embedding)
+    if kind == 0.0:
+        return 0.3 * where * words
+    return min(1.0, where * (0.55 * kind + 0.45 * min(1.0, words * 2.0)) + 0.18 * where * kind)
+
+
+def _kind(a: Report, b: Report) -> float:
+    if a.category == b.category:
+        return 1.0
+    if frozenset((a.category, b.category)) in ALIKE:
+        return 0.75
+    # The readers' second thoughts: what one message is mostly, the other is a little.
+    overlap = dict(a.ranking).get(b.category, 0.0) + dict(b.ranking).get(a.category, 0.0)
+    return min(0.7, overlap)
+
+
+def _place(a: Address, b: Address) -> float:
+    """0: surely elsewhere; 1: surely the same spot; between: it may be."""
+    if a.estate and b.estate and a.estate != b.estate:
+        return 0.0
+    same_estate = bool(a.estate and a.estate == b.estate)
+    if a.building and b.building:
+        if a.building != b.building:
+            return 0.0
+        if a.unit and b.unit and a.unit != b.unit:
+            return 0.15
+        if a.room and b.room and a.room != b.room:
+            return 0.6
+        return 1.0 if same_estate or not (a.estate and b.estate) else 0.9
+    if a.place and b.place:
+        near = _words(a.place, b.place)
+        if a.place in b.place or b.place in a.place:
+            near = 1.0
+        return 0.55 + 0.45 * min(1.0, near * 1.6)
+    if same_estate:
+        return 0.7
+    if a.grid_id is not None and a.grid_id == b.grid_id:
+        return 0.65
+    return 0.6
+
+
+def _grams(text: str) -> Counter[str]:
+    letters = [char for char in text if char.isalnum()]
+    return Counter(letters) + Counter("".join(pair) for pair in pairwise(letters))
+
+
+def _words(a: str, b: str) -> float:
+    left, right = _grams(a), _grams(b)
+    dot = sum(count * right[gram] for gram, count in left.items())
+    norm = sqrt(sum(n * n for n in left.values()) * sum(n * n for n in right.values()))
+    return dot / norm if norm else 0.0
+
+
+def _cosine(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    norm = sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return dot / norm if norm else 0.0

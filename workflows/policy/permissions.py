@@ -1,0 +1,111 @@
+"""Who may do what: one table from relation and action; the use case asks it, whatever button was tapped."""
+
+from enum import StrEnum
+
+from workflows.policy.lifecycle import Action
+
+
+class Role(StrEnum):
+    """岗位: the roles a post can have."""
+
+    GRID_WORKER = "grid_worker"
+    BRANCH_SECRETARY = "branch_secretary"
+    BUILDING_HEAD = "building_head"
+    LIAISON = "liaison"
+    PROPERTY_STAFF = "property_staff"
+    COMMITTEE_HEAD = "owners_committee_head"
+    COMMUNITY_SECRETARY = "community_secretary"
+    COMMUNITY_STAFF = "community_staff"
+    DEPARTMENT_LIAISON = "department_liaison"
+    CLINIC_STAFF = "clinic_staff"
+
+
+class Relation(StrEnum):
+    """How a person stands to one case. Computed from their posts and the case, never claimed."""
+
+    REPORTER = "reporter"
+    GRID_WORKER = "grid_worker"  # of the case's grid
+    BRANCH = "branch_secretary"  # of the case's grid
+    BUILDING_HEAD = "building_head"  # of the case's building, or 联户长 there
+    PROPERTY = "property"  # staff of the company that holds or held it
+    COMMUNITY = "community"  # secretary or staff of the case's community
+    DEPARTMENT = "department"  # liaison of the department that holds it
+    SYSTEM = "system"
+
+
+_GRID = frozenset({Relation.GRID_WORKER, Relation.BRANCH})
+_OFFICE = frozenset({Relation.COMMUNITY})
+
+WHO: dict[Action, frozenset[Relation]] = {
+    Action.VERIFY: _GRID | _OFFICE,
+    Action.NOT_TRUE: _GRID | _OFFICE,
+    Action.TAKE_ON: _GRID,
+    Action.ASK_BUILDING_HEAD: _GRID,
+    Action.HAND_TO_PROPERTY: _GRID | _OFFICE,
+    Action.HAND_TO_COMMUNITY: _GRID,
+    Action.ASK_RESIDENT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT},
+    Action.SUPPLY: frozenset({Relation.REPORTER}),
+    Action.ACCEPT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT},
+    Action.CANNOT_SOLVE: frozenset({Relation.PROPERTY}),
+    Action.CONVENE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
+    Action.AGREE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
+    Action.BLOW_WHISTLE: _OFFICE,
+    Action.PLAN: frozenset({Relation.DEPARTMENT}),
+    Action.REFUSE: frozenset({Relation.DEPARTMENT}),
+    Action.REPORT_RESULT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD},
+    Action.CONFIRM: _GRID | _OFFICE,
+    Action.NOT_FIXED: _GRID | _OFFICE,
+    Action.JUDGE_SOLVED: frozenset({Relation.REPORTER}),
+    Action.JUDGE_PARTLY: frozenset({Relation.REPORTER}),
+    Action.JUDGE_NOT: frozenset({Relation.REPORTER}),
+    Action.WITHDRAW: frozenset({Relation.REPORTER}),
+    Action.REOPEN: frozenset({Relation.REPORTER}),
+    Action.LEAVE: frozenset({Relation.REPORTER}),
+    Action.ADD: frozenset({Relation.REPORTER}),
+    Action.URGE: frozenset({Relation.REPORTER}),
+    Action.RECLASSIFY: _GRID | _OFFICE | {Relation.REPORTER},
+    Action.RELOCATE: _GRID | _OFFICE | {Relation.REPORTER},
+    Action.COMMENT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD},
+    Action.MERGE: _OFFICE,
+}
+
+# A holder's actions are theirs only while they hold it: the property may not report on what the department has.
+AT_THEIR_RUNG = frozenset(
+    {
+        Action.ACCEPT,
+        Action.CANNOT_SOLVE,
+        Action.REPORT_RESULT,
+        Action.PLAN,
+        Action.REFUSE,
+        Action.ASK_RESIDENT,
+        Action.TAKE_ON,
+        Action.CONVENE,
+        Action.AGREE,
+        Action.BLOW_WHISTLE,
+    }
+)
+
+
+class NotAllowed(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+    """The person's post does not cover this; nothing was changed."""
+
+    def __init__(self, action: Action) -> None:
+        super().__init__(f"{action} is not theirs to do")
+        self.action = action
+
+
+def capacity(action: Action, relations: frozenset[Relation]) -> Relation:
+    """In which capacity somebody with these relations does `action`.
+
+    Raises:
+        NotAllowed: in none.
+    """
+    allowed = WHO.get(action, frozenset()) & relations
+    if not allowed:
+        raise NotAllowed(action)
+    return min(allowed, key=list(Relation).index)
+
+
+def may_see(relations: frozenset[Relation]) -> bool:
+    """Residents see their own cases only; staff see what their post covers."""
+    return bool(relations)
