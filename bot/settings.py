@@ -249,7 +249,11 @@ class Settings(BaseSettings):
     """Everything in config.yml. Frozen: trusted for as long as the process lives."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="XIAOSHAO__", env_nested_delimiter="__", nested_model_default_partial_update=True
+        extra="forbid",
+        frozen=True,
+        env_prefix="XIAOSHAO__",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
     )
 
     server: Server = Server()
@@ -264,7 +268,7 @@ class Settings(BaseSettings):
     routes: tuple[RouteSetting, ...]
     categories: dict[str, str]
     quiet_hours: Quiet = Quiet()
-    progress_hours: float = Field(24, ge=0)
+    no_news_hours: float = Field(72, ge=24)
     digest: DigestSetting = DigestSetting()
     scheduler: Scheduler = Scheduler()
     staff: Staff = Staff()
@@ -285,7 +289,8 @@ class Settings(BaseSettings):
         missing, unknown = sorted(set(REQUEST_INTENTS) - set(names)), sorted(set(names) - set(REQUEST_INTENTS))
         if missing or unknown:
             raise ValueError(
-                f"must name the NLU's request intents exactly; missing: {missing or 'none'}; unknown: {unknown or 'none'}"
+                f"must name the NLU's request intents exactly; missing: {missing or 'none'}; "
+                f"unknown: {unknown or 'none'}"
             )
         return names
 

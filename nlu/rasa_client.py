@@ -258,7 +258,10 @@ class RasaProcess:
 
     def _serve(self, port: int) -> list[str]:
         launcher = self._project / "serve.py"
-        return [str(rasa_python(self._project)), str(launcher), str(os.getpid()), str(self._model.resolve()), str(port)]
+        return [
+            *(str(rasa_python(self._project)), "-W", "ignore"),
+            *(str(launcher), str(os.getpid()), str(self._model.resolve()), str(port)),
+        ]
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)

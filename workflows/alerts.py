@@ -12,12 +12,14 @@ from workflows.policy.permissions import Role
 from workflows.policy.places import Address
 
 
+class AlertNotFound(LookupError):
+    """No such danger, or none of this person's community."""
+
+
 class Alerts:
     """Brings a person to a person. One instance per transaction."""
 
-    def __init__(
-        self, session: AsyncSession, now: datetime, people: People, tell: Callable[[Notice], None]
-    ) -> None:
+    def __init__(self, session: AsyncSession, now: datetime, people: People, tell: Callable[[Notice], None]) -> None:
         self._session = session
         self._now = now
         self._people = people
@@ -40,12 +42,12 @@ class Alerts:
         """我去看: the first who says so has it. False when somebody else was first.
 
         Raises:
-            LookupError: no such alert, or none of this person's community.
+            AlertNotFound: no such alert, or none of this person's community.
         """
         alert = await self._session.get(Alert, alert_id, with_for_update=True)
         posts = await self._people.posts(person_id)
         if alert is None or not any(post.community_id == alert.community_id for post in posts):
-            raise LookupError(alert_id)
+            raise AlertNotFound(alert_id)
         if alert.taken_by is not None:
             return alert.taken_by == person_id
         alert.taken_by, alert.taken_at = person_id, self._now

@@ -24,10 +24,26 @@ CLOCK = "clock"
 REMIND = "remind"
 PROGRESS = "progress"
 
+# The words of buttons for the actions that need a line of text first.
+ACTION_OF_ACT = {
+    "not_true": Action.NOT_TRUE,
+    "supply": Action.ASK_RESIDENT,
+    "done": Action.REPORT_RESULT,
+    "cannot": Action.CANNOT_SOLVE,
+    "accept": Action.ACCEPT,
+    "convene": Action.CONVENE,
+    "agree": Action.AGREE,
+    "plan": Action.PLAN,
+    "refuse": Action.REFUSE,
+    "not_fixed": Action.NOT_FIXED,
+    "note": Action.COMMENT,
+    "whistle": Action.BLOW_WHISTLE,
+}
+
 Tell = Callable[[Notice], None]
 
 
-class CaseNotFound(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+class CaseNotFound(LookupError):
     """No such case, or none that this person may see: the two are not told apart on purpose."""
 
 
@@ -160,7 +176,14 @@ class CaseFile:
 
     async def attempted(self, case: Case) -> bool:
         """Whether a rung below the community has tried, refused or stayed silent on it."""
-        tried = (Action.CANNOT_SOLVE, Action.ESCALATE, Action.REPORT_RESULT, Action.TAKE_ON, Action.CONVENE, Action.ACCEPT)
+        tried = (
+            Action.CANNOT_SOLVE,
+            Action.ESCALATE,
+            Action.REPORT_RESULT,
+            Action.TAKE_ON,
+            Action.CONVENE,
+            Action.ACCEPT,
+        )
         row = await self.session.execute(
             select(CaseEvent.id).where(CaseEvent.case_id == case.id, CaseEvent.action.in_(tried)).limit(1)
         )
@@ -170,7 +193,9 @@ class CaseFile:
         """A snapshot for showing."""
         reporters = (
             await self.session.execute(
-                select(func.count()).select_from(Reporter).where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
+                select(func.count())
+                .select_from(Reporter)
+                .where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
             )
         ).scalar_one()
         first = (
@@ -267,6 +292,18 @@ class CaseFile:
             raise NotAllowed(action)
         return role
 
+    async def authorise_act(self, person_id: int, case_id: int, act: str) -> None:
+        """Refuse at the tap what would be refused after the words, so that nobody types in vain.
+
+        Raises:
+            NotAllowed, NotPossible, CaseNotFound: as `authorise` and the lifecycle say.
+        """
+        action = ACTION_OF_ACT.get(act)
+        if action is not None:
+            case = await self.case(case_id, lock=False)
+            destination(Status(case.status), action)
+            await self.authorise(person_id, case, action)
+
     async def _is_holder(self, person_id: int, case: Case) -> bool:
         return any(post.unit_id == case.holder_unit_id for post in await self.people.posts(person_id))
 
@@ -288,7 +325,8 @@ class CaseFile:
         case.told_at = self.now
         self.session.add(case)
         await self.session.flush()
-        self._record(case, Action.OPEN, "", actor_id, role, case.text, data)
+        opened = {**data, **told_of_place(case), "whole_due": case.whole_due_at.isoformat()}
+        self._record(case, Action.OPEN, "", actor_id, role, case.text, opened)
         self._schedule(case, CLOCK, case.rung_due_at)
         self._schedule(case, REMIND, self._remind_at(case))
         self._schedule(case, PROGRESS, self.now + self.rules.no_news)
@@ -407,15 +445,18 @@ class CaseFile:
         return at if at - self.now >= ahead else None
 
     def _holder(self, case: Case, rung: Rung) -> int | None:
+        """The unit answerable at this rung; where there is none, the community's party committee is."""
+        found: int | None
         match rung:
             case Rung.GRID_BRANCH:
-                return self.directory.branch_of(case.grid_id) if case.grid_id is not None else None
+                found = self.directory.branch_of(case.grid_id) if case.grid_id is not None else None
             case Rung.PROPERTY:
-                return self._property(case)
+                found = self._property(case)
             case Rung.COMMUNITY:
-                return self.directory.community_unit(case.community_id)
+                found = None
             case Rung.DEPARTMENT:
-                return case.holder_unit_id if case.holder_unit_id is not None else case.department_unit_id
+                found = case.department_unit_id
+        return found if found is not None else self.directory.community_unit(case.community_id)
 
     def _record(
         self,
@@ -451,12 +492,16 @@ class CaseFile:
     async def _arm(self, case: Case, kind: str, at: datetime | None) -> None:
         """Set the one pending follow-up of this kind to a new time, or lay it down."""
         pending = (
-            await self.session.execute(
-                select(FollowUp).where(
-                    FollowUp.case_id == case.id, FollowUp.kind == kind, FollowUp.done_at.is_(None)
+            (
+                await self.session.execute(
+                    select(FollowUp).where(
+                        FollowUp.case_id == case.id, FollowUp.kind == kind, FollowUp.done_at.is_(None)
+                    )
                 )
             )
-        ).scalars().first()
+            .scalars()
+            .first()
+        )
         if pending is None:
             self._schedule(case, kind, at)
         elif at is None:
@@ -527,11 +572,18 @@ class CaseFile:
             self.tell_each(await self.people.overseers(case, rung), case, NoticeKind.OVERSEE, reason="nobody")
 
 
+def told_of_place(case: Case) -> dict[str, str]:
+    """The place as the history keeps it: the case row must follow from its events."""
+    return {"estate": case.estate_text, "building": case.building_text, "place": case.place_text}
+
+
 def place_sentence(case: Case) -> str:
     """The place of a case as people say it: 园林小区3号楼2单元602，河边."""
     address = case.estate_text
     if case.building_text:
-        address += case.building_text if case.building_text.endswith(("楼", "栋", "座", "号")) else f"{case.building_text}号楼"
+        address += (
+            case.building_text if case.building_text.endswith(("楼", "栋", "座", "号")) else f"{case.building_text}号楼"
+        )
     if case.unit_text:
         address += case.unit_text if case.unit_text.endswith(("单元", "门")) else f"{case.unit_text}单元"
     address += case.room_text

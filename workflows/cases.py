@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import or_, select, update
 
-from workflows.case_file import CaseFile, CaseNotFound, CaseView
+from workflows.case_file import CaseFile, CaseNotFound, CaseView, told_of_place
 from workflows.models import Case, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy import conflict, duplicates
@@ -157,9 +157,7 @@ class Cases:
         await self._file.move(case, Action.JOIN, by=person_id, role=Relation.REPORTER, note=note)
         if reporter is None:
             self._file.session.add(
-                Reporter(
-                    community_id=case.community_id, case_id=case.id, person_id=person_id, joined_at=self._file.now
-                )
+                Reporter(community_id=case.community_id, case_id=case.id, person_id=person_id, joined_at=self._file.now)
             )
         else:
             reporter.left_at = None
@@ -286,7 +284,8 @@ class Cases:
         case.estate_text, case.building_text = address.estate[:80], address.building[:40]
         case.unit_text, case.room_text, case.place_text = address.unit[:40], address.room[:40], address.place[:200]
         note = address.sentence()
-        await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note)
+        data = told_of_place(case)
+        await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note, data=data)
         await self._reroute(case, person_id, role)
         return await self._file.view(case)
 
@@ -294,7 +293,11 @@ class Cases:
         """Only an unworked case changes its way; what a rung has in hand stays with it, and it is told."""
         if case.verified or Status(case.status) not in (Status.WITH_GRID, Status.WITH_COMMUNITY):
             self._file.tell_each(
-                await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="corrected", text=""
+                await self._file.people.at_rung(case, Rung(case.rung)),
+                case,
+                NoticeKind.ADDED,
+                what="corrected",
+                text="",
             )
             return
         about = conflict.about(case.category, case.text)
@@ -340,7 +343,9 @@ class Cases:
     async def _others_told(self, case: Case, person_id: int) -> None:
         for reporter in await self._file.reporters(case):
             if reporter.person_id != person_id:
-                self._file.tell(Notice(reporter.person_id, NoticeKind.CLOSED, case.id, Relation.REPORTER, {"how": "solved"}))
+                self._file.tell(
+                    Notice(reporter.person_id, NoticeKind.CLOSED, case.id, Relation.REPORTER, {"how": "solved"})
+                )
         rung = Rung(case.rung)
         self._file.tell_each(await self._file.people.at_rung(case, rung), case, NoticeKind.CLOSED, how="solved")
 
@@ -402,15 +407,21 @@ class Cases:
         """
         return await self._file.view(await self._file.seen_by(person_id, case_id))
 
+    async def address(self, person_id: int, case_id: int) -> Address:
+        """Where one's case is, as the policies take it.
+
+        Raises:
+            CaseNotFound: there is none that they may see.
+        """
+        return address_of(await self._file.seen_by(person_id, case_id))
+
     async def by_number(self, person_id: int, number: str) -> CaseView:
         """A case by the number that people say.
 
         Raises:
             CaseNotFound: there is none that they may see.
         """
-        row = (
-            await self._file.session.execute(select(Case.id).where(Case.number == number.upper()))
-        ).scalars().first()
+        row = (await self._file.session.execute(select(Case.id).where(Case.number == number.upper()))).scalars().first()
         if row is None:
             raise CaseNotFound(number)
         return await self.look(person_id, row)

@@ -53,7 +53,7 @@ class Database:
         try:
             async with self.reading() as session:
                 await session.execute(text("SELECT 1"))
-        except Exception:  # noqa: BLE001 - whatever the driver raises, the answer is no
+        except Exception:
             return False
         return True
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 from pypinyin import lazy_pinyin
@@ -101,7 +102,7 @@ class UnitCard:
     answers_for: tuple[str, ...]
 
 
-class NotInDirectory(LookupError):  # noqa: N818 - reads as the sentence it is
+class NotInDirectory(LookupError):
     """The snapshot does not know this id; load the directory again after an import."""
 
     def __init__(self, what: str, wanted: int) -> None:
@@ -132,11 +133,12 @@ class Directory:
     @classmethod
     async def load(cls, session: AsyncSession) -> "Directory":
         """Read every place and unit of the deployment."""
-        rows = [
-            (await session.execute(select(table).order_by(table.id))).scalars().all()
-            for table in (Community, Grid, Estate, Building, Landmark, Unit)
-        ]
-        communities, grids, estates, buildings, landmarks, units = rows
+        communities = await session.scalars(select(Community).order_by(Community.id))
+        grids = await session.scalars(select(Grid).order_by(Grid.id))
+        estates = await session.scalars(select(Estate).order_by(Estate.id))
+        buildings = await session.scalars(select(Building).order_by(Building.id))
+        landmarks = await session.scalars(select(Landmark).order_by(Landmark.id))
+        units = await session.scalars(select(Unit).order_by(Unit.id))
         return cls(
             communities=[CommunityCard(c.id, c.name, c.code, c.kind, c.district, c.phone) for c in communities],
             grids=[GridCard(g.id, g.community_id, g.name, g.branch_unit_id) for g in grids],
@@ -290,7 +292,9 @@ class Directory:
         `home` is used only where the words say so (我家, 俺们楼). An estate that the directory does not know stays in
         the resident's words and has no grid.
         """
-        return _Reading(self, self._names, half_width(text), prefer_community, entities or {}, home).address()
+        return _Reading(
+            self, self._names, half_width(text), prefer=prefer_community, entities=entities or {}, home=home
+        ).address()
 
 
 def _card(cards: Mapping[int, Card], wanted: int, what: str) -> Card:
@@ -314,11 +318,16 @@ _OTHER_THING = re.compile(
     rf"{_SUFFIX}|[局厅所处路街巷桥站厂店校]|大厦|大街|酒店|宾馆|超市|药店|饭店|商场|商城|市场|幼儿园|学校|小学|中学|医院|银行|公司|集团|广场|公园|工人|绿化|部门|人寿"
 )
 # Short forms that are everyday words too name an estate only where the words around them say so.
-_EVERYDAY = frozenset(
-    "园林 阳光 电力 铁路 水务 和平 幸福 光明 团结 民族 平安 新华 东风 健康 文化 教育 公园 建筑 供电 邮电 银行 农业 林业 "
-    "水利 交通 卫生 体育 公安 机械 化工 纺织 粮食 物资 商业 金融 春天 未来 世纪 中心 朝阳 希望 胜利 友谊 繁荣 春雨 河畔 滨河 "
-    "东方 西部 北方 南方 城市 现代 时代 国际 家和 温馨 祥和 安居 康居 老旧 居民 村民".split()
+_EVERYDAY = re.compile(
+    "园林|阳光|电力|铁路|水务|和平|幸福|光明|团结|民族|平安|新华|东风|健康|文化|"
+    "教育|公园|建筑|供电|邮电|银行|农业|林业|水利|交通|卫生|体育|公安|机械|化工|"
+    "纺织|粮食|物资|商业|金融|春天|未来|世纪|中心|朝阳|希望|胜利|友谊|繁荣|春雨|"
+    "河畔|滨河|东方|西部|北方|南方|城市|现代|时代|国际|温馨|祥和|安居|老旧|居民|"
+    "村民"
 )
+# Offices and works: 建筑公司 is heard more often than 建筑公司家属院.
+_OFFICE = re.compile(r"(?:公司|[局厂厅处院路站队校社])$")
+_CUT_NUMBER = re.compile(r"\d\d$|[一二三四五六七八九十]{2}$")  # 8号院 within 18号院
 _STRONG_BEFORE = re.compile(r"(?:住在?|我们|俺们|咱们?|就是|是|在|^|[，,。；;：:\s])$")
 _STRONG_AFTER = re.compile(
     r"\s*(?:\d{1,3}\s*(?:号|栋|幢|#|-\d)|[一二三四五六七八九十]{1,3}(?:号楼|栋|单元)|[A-Za-z]座|$|[的这那]|里[面头]?)"
@@ -372,7 +381,7 @@ class _Gazetteer:
     def __init__(
         self, communities: Iterable[CommunityCard], estates: Iterable[EstateCard], landmarks: Iterable[LandmarkCard]
     ) -> None:
-        self._exact: dict[str, list[_Target]] = {}
+        self._exact: dict[tuple[str, ...], list[_Target]] = {}
         self._spoken: dict[tuple[str, ...], list[_Target]] = {}
         self._lengths: dict[str, list[int]] = {}
         self._spoken_lengths: dict[str, list[int]] = {}
@@ -383,7 +392,9 @@ class _Gazetteer:
             self._add_estate(estate)
         for landmark in landmarks:
             for name in (landmark.name, *landmark.aliases):
-                self._add(name, _Target("landmark", landmark.id, landmark.community_id, proper=name == landmark.name))
+                # 扎达盖河 can only be 扎达盖河河岸; 河边 may be any river's.
+                proper = len(name) >= 3 and landmark.name.startswith(name[:3])
+                self._add(name, _Target("landmark", landmark.id, landmark.community_id, proper=proper))
         for index, lengths in ((self._exact, self._lengths), (self._spoken, self._spoken_lengths)):
             for key in index:
                 if len(key) not in lengths.setdefault(key[0], []):
@@ -393,8 +404,7 @@ class _Gazetteer:
 
     def _add_estate(self, estate: EstateCard) -> None:
         target = _Target("estate", estate.id, estate.community_id)
-        for name in (estate.name, *estate.aliases):
-            name = half_width(name)
+        for name in map(half_width, (estate.name, *estate.aliases)):
             self._add(name, target)
             self._estate_names.append((name, target))
             core = _STRIP_SUFFIX.sub("", name)
@@ -405,7 +415,7 @@ class _Gazetteer:
         name = half_width(name)
         if not name:
             return
-        known = self._exact.setdefault(name, [])
+        known = self._exact.setdefault(tuple(name), [])
         if not any((t.kind, t.id) == (target.kind, target.id) for t in known):
             known.append(target)
         spoken = self._spoken.setdefault(_sounds(name), [])
@@ -414,7 +424,7 @@ class _Gazetteer:
 
     def scan(self, text: str) -> list[_Mention]:
         """Every name in the text, the longest at each place; then whole names that only sound right."""
-        found = list(self._walk(text, text, self._lengths, self._exact))
+        found = list(self._walk(text, list(text), self._lengths, self._exact))
         taken = [range(m.start, m.end) for m in found if len(m.words) > 2 or m.of("estate")]
         free = [not any(i in span for span in taken) for i in range(len(text))]
         sounds = [_sound(char) if "\u4e00" <= char <= "\u9fff" else char.lower() for char in text]
@@ -428,17 +438,16 @@ class _Gazetteer:
     def _walk(
         self,
         text: str,
-        units: str | list[str],
+        units: list[str],
         lengths: Mapping[str, list[int]],
-        index: Mapping[str, list[_Target]] | Mapping[tuple[str, ...], list[_Target]],
+        index: Mapping[tuple[str, ...], list[_Target]],
     ) -> Iterator[_Mention]:
         here = 0
         while here < len(units):
             step = 1
             for length in lengths.get(units[here], ()):
-                piece = units[here : here + length]
-                targets = index.get(piece if isinstance(piece, str) else tuple(piece))  # type: ignore[call-overload]
-                if targets and len(piece) == length:
+                targets = index.get(tuple(units[here : here + length]))
+                if targets:
                     yield _Mention(here, here + length, text[here : here + length], tuple(targets))
                     step = length
                     break
@@ -447,7 +456,7 @@ class _Gazetteer:
     def resolve(self, words: str, *, exact: bool = False) -> tuple[_Target, ...]:
         """The estates that these words name: exactly, by sound, or with one character dropped or doubled."""
         words = half_width(words)
-        known = [t for t in self._exact.get(words, ()) if t.kind == "estate"]
+        known = [t for t in self._exact.get(tuple(words), ()) if t.kind == "estate"]
         if known or exact:
             return tuple(known)
         heard = [t for t in self._spoken.get(_sounds(words), ()) if t.kind == "estate"]
@@ -473,15 +482,15 @@ class _Gazetteer:
 # A place named only to compare, to remember or to move away from is not where it is.
 _ASIDE_BEFORE = re.compile(
     r"(?:人家那?|不像|(?<!好)像|学学|(?:以前|原来|从前|原先|早先|小时候|那时候)(?:是?住在?|在|住的)|(?:上次|上回|那年|那回)在"
-    r"|刚从|比不上|不如|(?:跟|和|比)着?(?=X))$"
+    r"|刚从|比不上|不如)$"
 )
 _ASIDE_AFTER = re.compile(
-    r"(?:住的时候|住那会|那会儿|那阵子|住过|搬(?:过来|来|出来|到)|(?:那边)?(?:早就?|都早)|(?:那边|人家)都|就(?:没有?这|不会?这|比)"
+    r"(?:的(?:亲戚|朋友|人来)|住的时候|住那会|那会儿|那阵子|住过|搬(?:过来|来|出来|到)|(?:那边)?(?:早就?|都早)|(?:那边|人家)都|就(?:没有?这|不会?这|比)"
     r"|(?:那边)?都(?:修|换|装|通|来|热|弄|供)[^，,。]{0,4}了[^。]{0,6}(?:我们|咱|俺|为[啥什]|怎么|凭))"
 )
 _COMPARED = (
-    re.compile(r"(?:跟|和|像|与|比)$"),
-    re.compile(r"(?:那边)?(?:一样|似的|那样|一个样|差不多|比|强多|好多了|还差)"),
+    re.compile(r"(?:跟|和|像|与|比|离|距离?)$"),
+    re.compile(r"(?:那边)?(?:一样|似的|那样|一个样|差不多|比|强多|好多了|还差|不远|很近|挺近|不算远)"),
 )
 _WITHDRAWN = re.compile(r"(?:不是|并非|不在|不住|别去|不归)$")
 _CORRECTED = re.compile(r"不对|不是|错了|应该是|更正|改成|[哦噢]是")
@@ -492,12 +501,13 @@ _DOOR_BEHIND = re.compile(
 _BLANK = "\u25a1"  # keeps positions, belongs to no word
 
 _GENERIC_ESTATE = re.compile(
-    r"(?:[我俺咱]们?|[这那哪本该全整各每别其他隔壁旁边对面附近老旧新好多几两个半]+|楼下|整个|这个|那个|一个|的|里)*"
-    r"(?:小区|家属院|家属区|家属楼|花园|公寓|大院|院|院里|村|村里|农村|全村|小花园|宿舍)?[里内外]?"
+    r"(?:[我俺咱们这那哪本该全整各每别其他隔壁旁边对面附近老旧新好多几两个半一的里]|楼下)*"
+    r"(?:小区|家属院|家属区|家属楼|花园|公寓|大院|院里?|村里?|农村|小花园|宿舍)?[里内外]?"
 )
 _UNKNOWN = re.compile(
     r"(?P<core>[\u4e00-\u9fffA-Za-z0-9]{2,12}?)"
     r"(?P<suffix>小区|家属院|家属区|家属楼|宿舍区|花园|家园|嘉园|佳苑|新村|公寓|号院|苑|村(?![民委里口头长干支医道路东西南北边]))"
+    rf"(?!{_SUFFIX})"
 )
 _UNKNOWN_CUT = re.compile(
     r".*(?:[我俺咱你您他她它们在住是的到去从那这个和跟与了来有说对不啊呢吗吧把给让叫请问哪全各每往离靠下上里为进就，]|反映|隔壁|旁边|附近|对面|整|老旧)"
@@ -505,6 +515,8 @@ _UNKNOWN_CUT = re.compile(
 # Suffixes that are ordinary words as well need a clean beginning: 小花园, 农村, 学生公寓.
 _SOFT_SUFFIX = frozenset({"花园", "公寓", "村", "苑", "家园"})
 _CLEAN_START = re.compile(r"(?:^|[，,。；;！!？?：:\s]|住在?|我们|俺们|咱们?|是|在|到|去)$")
+_TOGETHER = re.compile(r"\s*[和跟与、到]\s*")
+_AMID = re.compile(r"之间|中间|当中|交界")
 _SPOTS = re.compile(
     r"(?:[东西南北正侧]大?门(?:口|外|岗)?(?!诊)|小区大?门口|地下车库|地库|停车场|健身区|活动室|桥头|桥下|凉亭|小广场|垃圾[房站点]|配电[房箱]|车棚)"
 )
@@ -532,6 +544,7 @@ class _Reading:
         directory: Directory,
         names: _Gazetteer,
         text: str,
+        *,
         prefer: int | None,
         entities: Mapping[str, Sequence[str]],
         home: Address | None,
@@ -552,9 +565,11 @@ class _Reading:
         """The whole address, ids looked up."""
         estates = self._estate_mentions()
         here = [m for m in estates if not self._aside(m)]
-        chosen = self._chosen([m for m in here if not _WITHDRAWN.search(self.text[: m.start])])
+        chosen = self._chosen([m for m in here if not _WITHDRAWN.search(_before(self.text, m.start))])
         address = self._estate(chosen)
         doors = self._doors(estates, here, address)
+        if doors.building.endswith("排") and not address.estate and not address.maybe:
+            address = self._only_village_estate()
         address = replace(address, building=doors.building, unit=doors.unit, room=doors.room)
         address = self._with_home(address)
         address = self._with_place(address, doors, chosen)
@@ -565,23 +580,29 @@ class _Reading:
     # ---- estates
 
     def _inside_another_name(self, mention: _Mention) -> bool:
-        """A short form within 园林局, 富邦花园, or an everyday word that nothing marks as a name."""
-        before, after = self.text[: mention.start], self.text[mention.end :]
+        """新富邦小区, 富邦花园, 园林局, or an everyday word that nothing marks as a name."""
+        before, after = _before(self.text, mention.start), _after(self.text, mention.end)
         estates = mention.of("estate")
         if not estates or mention.words == self.text.strip():
             return False
-        if re.search(r"(?:^|[在住是到，,。\s])[新东西南北]$", before) and not after.startswith(("门", "边")):
-            return True  # 新富邦小区 is another estate
-        if _STRIP_SUFFIX.search(mention.words) or min(t.rank for t in estates) == 0 and len(mention.words) > 3:
-            return False
-        if _OTHER_THING.match(after):
+        if re.search(r"(?:^|[在住是到，,。\s])[新东西南北前后大小]$", before) or _CUT_NUMBER.search(
+            before + mention.words[0]
+        ):
             return True
-        if mention.words not in _EVERYDAY:
+        if _STRIP_SUFFIX.search(mention.words) or (estates[0].rank == 0 and len(mention.words) > 3):
             return False
+        return bool(_OTHER_THING.match(after)) or (
+            self._everyday(mention) and not self._marked_as_name(mention, before, after)
+        )
+
+    def _everyday(self, mention: _Mention) -> bool:
+        registered = mention.of("estate")[0].rank == 0
+        return bool(_EVERYDAY.fullmatch(mention.words) or (not registered and _OFFICE.search(mention.words)))
+
+    def _marked_as_name(self, mention: _Mention, before: str, after: str) -> bool:
         if any(mention.words in value for value in self.entities.get("estate", ())):
-            return False
-        strong = _STRONG_AFTER.match(after) or after.startswith(("小去", "小曲"))
-        return not (strong and (_STRONG_BEFORE.search(before) or after[:1].isdigit()))
+            return True
+        return bool(_STRONG_AFTER.match(after)) and (bool(_STRONG_BEFORE.search(before)) or after[:1].isdigit())
 
     def _estate_mentions(self) -> list[_Mention]:
         known = [m for m in self.mentions if m.of("estate")]
@@ -600,8 +621,9 @@ class _Reading:
                 words = self.text[max(start, 0) : door.start()]
                 if start < 0 or not all("\u4e00" <= char <= "\u9fff" for char in words):
                     continue
-                targets = self.names.resolve(words)
-                if targets:
+                if self.names.resolve(words, exact=True):
+                    break  # the text search has seen it, and may have had a reason to pass it by
+                if targets := self.names.resolve(words):
                     yield _Mention(start, door.start(), words, targets)
                     break
 
@@ -628,14 +650,14 @@ class _Reading:
             start = match.end() - len(words)
             if len(core) < (1 if match["suffix"] == "号院" else 2) or _GENERIC_ESTATE.fullmatch(words):
                 continue
-            if match["suffix"] in _SOFT_SUFFIX and not _CLEAN_START.search(self.text[:start]):
+            if match["suffix"] in _SOFT_SUFFIX and not _CLEAN_START.search(_before(self.text, start)):
                 continue
             if any(m.of("community") and m.start <= start < m.end for m in self.mentions):
                 continue
             yield _Mention(start, match.end(), words, self.names.resolve(words))
 
     def _aside(self, mention: _Mention) -> bool:
-        before, after = self.text[: mention.start], self.text[mention.end :]
+        before, after = _before(self.text, mention.start), _after(self.text, mention.end)
         if _ASIDE_BEFORE.search(before) or _ASIDE_AFTER.match(after):
             return True
         return bool(_COMPARED[0].search(before) and _COMPARED[1].match(after))
@@ -653,7 +675,7 @@ class _Reading:
         return first
 
     def _mine(self, mention: _Mention) -> bool:
-        return bool(_MINE_BEFORE.search(self.text[: mention.start]))
+        return bool(_MINE_BEFORE.search(_before(self.text, mention.start)))
 
     def _has_door(self, mention: _Mention) -> bool:
         return bool(_DOOR_BEHIND.match(self.text, mention.end))
@@ -683,7 +705,7 @@ class _Reading:
     def _doors(self, estates: list[_Mention], here: list[_Mention], address: Address) -> Doors:
         text = self.text
         for mention in estates:
-            withdrawn = _WITHDRAWN.search(self.text[: mention.start])
+            withdrawn = _WITHDRAWN.search(_before(self.text, mention.start))
             if mention not in here or withdrawn:
                 behind = _DOOR_BEHIND.match(text, mention.end)
                 end = behind.end() if behind else mention.end
@@ -696,6 +718,11 @@ class _Reading:
         if address.estate and address.community_id is None:
             return False
         return community is not None and self.directory.community(community).kind == VILLAGE
+
+    def _only_village_estate(self) -> Address:
+        """Rows are counted within a village; where it is the only one, its name goes without saying."""
+        estates = self.directory.estates_of(self.prefer) if self.prefer is not None else ()
+        return self.directory.address_of(estates[0].id) if len(estates) == 1 else Address()
 
     def _with_door_entities(self, doors: Doors) -> Doors:
         """What the NLU saw and the spellings did not: 东楼, or a bare number it had reason to trust."""
@@ -753,7 +780,7 @@ class _Reading:
 
     def _with_place(self, address: Address, doors: Doors, chosen: _Mention | None) -> Address:
         landmark, mention = self._landmark(address)
-        words = [doors.between] if doors.between else []
+        words = [part for part in (doors.between, self._between_estates()) if part]
         for value in self._place_entities(chosen):
             if not any(value in word or word in value for word in words):
                 words.append(value)
@@ -768,6 +795,15 @@ class _Reading:
             return address  # 河边 of an estate that nobody knows may be another river
         return replace(address, landmark_id=landmark.id)
 
+    def _between_estates(self) -> str:
+        """富邦小区和水泉小区中间 is a spot; the first of the two takes it."""
+        named = [mention for mention in self.mentions if mention.of("estate")]
+        for left, right in pairwise(named):
+            amid = _AMID.match(self.text, right.end)
+            if amid and _TOGETHER.fullmatch(self.text, left.end, right.start):
+                return self.text[left.start : amid.end()]
+        return ""
+
     def _place_entities(self, chosen: _Mention | None) -> Iterator[str]:
         for value in self.entities.get("place", ()):
             if not value or (chosen and value in chosen.words) or _is_aside(self.text, value):
@@ -777,21 +813,35 @@ class _Reading:
     def _landmark(self, address: Address) -> tuple[_Target | None, _Mention | None]:
         community = address.community_id if address.community_id is not None else self.prefer
         found: list[tuple[_Target, _Mention]] = []
-        for mention in self.mentions:
-            if self._aside(mention) or _WITHDRAWN.search(self.text[: mention.start]) or mention.of("estate"):
-                continue
+        named = [
+            mention
+            for mention in self.mentions
+            if mention.of("landmark") and not mention.of("estate") and not self._aside(mention)
+            if not _WITHDRAWN.search(_before(self.text, mention.start))
+        ]
+        for mention in named:
             for target in mention.of("landmark"):
                 near = target.community_id == community
                 if near or (target.proper and address.community_id is None):
                     found.append((target, mention))
         if not found:
-            return None, None
+            return None, named[0] if named else None  # 河边 of nobody knows which river: the words are kept
         return max(found, key=lambda pair: (pair[0].community_id == community, len(pair[1].words), -pair[1].start))
 
 
 def _is_aside(text: str, value: str) -> bool:
     start = text.find(value)
-    return start >= 0 and bool(_ASIDE_BEFORE.search(text[:start]) or _ASIDE_AFTER.match(text[start + len(value) :]))
+    before, after = _before(text, start), _after(text, start + len(value))
+    return start >= 0 and bool(_ASIDE_BEFORE.search(before) or _ASIDE_AFTER.match(after))
+
+
+def _before(text: str, start: int) -> str:
+    """The words just before; more would make long messages slow and tell nothing."""
+    return text[max(0, start - 16) : max(0, start)]
+
+
+def _after(text: str, end: int) -> str:
+    return text[end : end + 32]
 
 
 def _short(words: str) -> str:

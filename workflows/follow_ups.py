@@ -116,17 +116,13 @@ class FollowUps:
         if silent is Rung.GRID_BRANCH:
             self._file.tell_each(overseers, case, NoticeKind.OVERSEE, reason="silent")
         await self._file.card(case, reason="escalated")
-        await self._file.tell_reporters(
-            case, NoticeKind.PROGRESS, news="escalated", who=unit.name if unit else ""
-        )
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="escalated", who=unit.name if unit else "")
 
     async def unclocked(self) -> tuple[int, int, int]:
         """(open cases, those without a holder, those without exactly one running clock): the last two must be 0."""
         open_cases = (
-            (await self._file.session.execute(select(Case.id, Case.holder_unit_id).where(Case.status.in_(list(OPEN)))))
-            .tuples()
-            .all()
-        )
+            await self._file.session.execute(select(Case.id, Case.holder_unit_id).where(Case.status.in_(list(OPEN))))
+        ).all()
         clocks = (
             await self._file.session.execute(
                 select(FollowUp.case_id).where(FollowUp.kind == CLOCK, FollowUp.done_at.is_(None))
@@ -140,4 +136,3 @@ class FollowUps:
             sum(1 for _, holder in open_cases if holder is None),
             sum(1 for case_id, _ in open_cases if running.get(case_id, 0) != 1),
         )
-

@@ -15,7 +15,7 @@ from workflows.policy.lifecycle import Action, Rung, Status
 from workflows.policy.permissions import Relation, Role
 
 
-class Missing(Exception):  # noqa: N818 - it is a question back to a person
+class Missing(Exception):
     """Something is needed before this can be done; `phrase` says what in words."""
 
     def __init__(self, phrase: str) -> None:
@@ -152,9 +152,7 @@ class Handling:
             )
         return await self._file.view(case)
 
-    async def report_result(
-        self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()
-    ) -> CaseView:
+    async def report_result(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
         """已解决, with a photo or a line of text. The grid worker looks, the resident judges.
 
         Raises:
@@ -187,10 +185,12 @@ class Handling:
         await self._file.tell_reporters(case, NoticeKind.VERDICT)
         return await self._file.view(case)
 
-    async def not_fixed(self, person_id: int, case_id: int, reason: str) -> CaseView:
+    async def not_fixed(self, person_id: int, case_id: int, reason: str, photos: Sequence[str] = ()) -> CaseView:
         """The grid worker has looked: it is not done. Whoever said so hears it."""
         case, role = await self._start(person_id, case_id, Action.NOT_FIXED)
-        await self._file.move(case, Action.NOT_FIXED, by=person_id, role=role, note=reason)
+        data = {"photos": list(photos)} if photos else {}
+        await self._file.move(case, Action.NOT_FIXED, by=person_id, role=role, note=reason, data=data)
+        await self._attach(case, photos)
         case.result, case.result_kind = "", ""
         await self._file.session.flush()
         await self._file.card(case, reason="not_confirmed")
@@ -218,7 +218,12 @@ class Handling:
         case, role = await self._start(person_id, case_id, Action.CONVENE)
         case.verified = True
         await self._file.move(
-            case, Action.CONVENE, by=person_id, role=role, note=parties, data={"parties": parties},
+            case,
+            Action.CONVENE,
+            by=person_id,
+            role=role,
+            note=parties,
+            data={"parties": parties},
             clock=self._work_clock(case),
         )
         await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="convened", text=parties)
@@ -259,7 +264,12 @@ class Handling:
         ruling = case.refusals > 0
         data = {"department": department_unit_id, "contact": contact, "ruling": ruling, "photo": photo_note or "photo"}
         await self._file.move(
-            case, Action.BLOW_WHISTLE, by=person_id, role=role, note=reason, data=data,
+            case,
+            Action.BLOW_WHISTLE,
+            by=person_id,
+            role=role,
+            note=reason,
+            data=data,
             holder_unit_id=department_unit_id,
         )
         case.department_unit_id = department_unit_id
@@ -280,8 +290,14 @@ class Handling:
             unit = self._file.directory.unit(department_unit_id)
             self._file.session.add(
                 Correction(
-                    community_id=case.community_id, case_id=case.id, text=case.text, understood="ruling",
-                    corrected=(unit.name if unit else "")[:30], by_person_id=person_id, capacity=role, at=self._file.now,
+                    community_id=case.community_id,
+                    case_id=case.id,
+                    text=case.text,
+                    understood="ruling",
+                    corrected=(unit.name if unit else "")[:30],
+                    by_person_id=person_id,
+                    capacity=role,
+                    at=self._file.now,
                 )
             )
         await self._file.session.flush()
@@ -386,9 +402,7 @@ class Handling:
                         Case.status.in_([Status.WITH_PROPERTY, Status.WITH_DEPARTMENT]),
                     )
                 case Role.COMMUNITY_SECRETARY | Role.COMMUNITY_STAFF:
-                    query = query.where(
-                        Case.community_id == post.community_id, Case.status == Status.WITH_COMMUNITY
-                    )
+                    query = query.where(Case.community_id == post.community_id, Case.status == Status.WITH_COMMUNITY)
                 case _:
                     continue
             rows = await self._file.session.execute(query.order_by(Case.rung_due_at).limit(limit))
@@ -397,4 +411,3 @@ class Handling:
                     wanted[case.id] = case
         ordered = sorted(wanted.values(), key=lambda case: case.rung_due_at)[:limit]
         return [await self._file.view(case) for case in ordered]
-

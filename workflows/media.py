@@ -2,9 +2,11 @@
 
 import io
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +17,7 @@ MAX_SIDE = 2048
 _KINDS = ("JPEG", "PNG", "WEBP", "GIF", "MPO")
 
 
-class PhotoRefused(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+class PhotoRefused(Exception):
     """No photo, a broken one, or too large; `phrase` says which. Nothing was kept."""
 
     def __init__(self, phrase: str) -> None:
@@ -90,6 +92,21 @@ class Photos:
         )
         await self._session.flush()
         return photo.id
+
+    async def enter(self, photo: Mapping[str, Any], community_id: int, person_id: int | None) -> None:
+        """Enter a photo that a channel has fetched, cleaned and kept."""
+        self._session.add(
+            Media(
+                id=photo["photo_id"],
+                community_id=community_id,
+                uploaded_by=person_id,
+                width=int(photo.get("width", 0)),
+                height=int(photo.get("height", 0)),
+                size=int(photo.get("size", 0)),
+                created_at=self._now,
+            )
+        )
+        await self._session.flush()
 
     async def get(self, photo_id: str) -> Media | None:
         """The register's entry."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.alerts import Alerts
-from workflows.case_file import CaseFile, Rules
+from workflows.case_file import CaseFile, CaseView, Line, Rules
 from workflows.cases import Cases
 from workflows.digest import Digests
 from workflows.directory import Directory
@@ -33,6 +33,15 @@ class Office:
         self.alerts = Alerts(session, now, self.people, self.notices.append)
         self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
         self.photos = Photos(session, now)
+
+    async def history(self, person_id: int, case_id: int) -> tuple[CaseView, list[Line]]:
+        """A case and its record, for somebody who may see it.
+
+        Raises:
+            CaseNotFound: there is none that they may see.
+        """
+        case = await self.file.seen_by(person_id, case_id)
+        return await self.file.view(case), await self.file.history(case)
 
     def follow_ups(self, others: Mapping[str, Handler] | None = None) -> FollowUps:
         """What is due; `others` handle kinds that are not about a case."""

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter
 from workflows.policy.lifecycle import Rung
 from workflows.policy.permissions import Relation, Role
+from workflows.policy.places import Address
 
 RUNG_OF_RELATION = {
     Relation.GRID_WORKER: Rung.GRID_BRANCH,
@@ -24,7 +25,7 @@ RUNG_OF_RELATION = {
 OFFICE_ROLES = (Role.COMMUNITY_SECRETARY, Role.COMMUNITY_STAFF)
 
 
-class InvitationRefused(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+class InvitationRefused(Exception):
     """The code is unknown, used or expired; the sentence tells which. Nothing was changed."""
 
     def __init__(self, phrase: str) -> None:
@@ -51,9 +52,7 @@ class People:
     async def account(self, channel: str, chat_key: str) -> Account | None:
         """The account behind a chat, if it has written before."""
         return (
-            await self._session.execute(
-                select(Account).where(Account.channel == channel, Account.chat_key == chat_key)
-            )
+            await self._session.execute(select(Account).where(Account.channel == channel, Account.chat_key == chat_key))
         ).scalar_one_or_none()
 
     async def newcomer(self, channel: str, chat_key: str, name: str, community_id: int) -> Person:
@@ -62,8 +61,13 @@ class People:
         self._session.add(person)
         await self._session.flush()
         self._session.add(
-            Account(community_id=community_id, person_id=person.id, channel=channel, chat_key=chat_key,
-                    last_seen_at=self._now)
+            Account(
+                community_id=community_id,
+                person_id=person.id,
+                channel=channel,
+                chat_key=chat_key,
+                last_seen_at=self._now,
+            )
         )
         await self._session.flush()
         return person
@@ -106,7 +110,9 @@ class People:
         entrance: str | None = None,
     ) -> list[Colleague]:
         """Who holds one of these posts now, narrowed by what is given."""
-        query = select(Post.person_id, Post.role).where(Post.role.in_([role.value for role in roles]), Post.until.is_(None))
+        query = select(Post.person_id, Post.role).where(
+            Post.role.in_([role.value for role in roles]), Post.until.is_(None)
+        )
         for column, value in (
             (Post.community_id, community_id),
             (Post.unit_id, unit_id),
@@ -188,7 +194,9 @@ class People:
                 return Relation.GRID_WORKER
             case Role.BRANCH_SECRETARY if post.grid_id is not None and post.grid_id == case.grid_id:
                 return Relation.BRANCH
-            case Role.BUILDING_HEAD | Role.LIAISON if post.building_id is not None and post.building_id == case.building_id:
+            case Role.BUILDING_HEAD | Role.LIAISON if (
+                post.building_id is not None and post.building_id == case.building_id
+            ):
                 return Relation.BUILDING_HEAD
             case Role.COMMUNITY_SECRETARY | Role.COMMUNITY_STAFF if post.community_id == case.community_id:
                 return Relation.COMMUNITY
@@ -226,16 +234,14 @@ class People:
         await self._session.flush()
         return code
 
-    async def accept_invitation(self, code: str, account: Account) -> Person:
-        """The chat behind `account` becomes the invited person's.
+    async def join(self, code: str, account_id: int) -> Person:
+        """The chat behind an account becomes the invited person's, with what it had reported before.
 
         Raises:
             InvitationRefused: unknown, used or expired code.
         """
         found = (
-            await self._session.execute(
-                select(Invitation).where(Invitation.code_hash == _hash(code)).with_for_update()
-            )
+            await self._session.execute(select(Invitation).where(Invitation.code_hash == _hash(code)).with_for_update())
         ).scalar_one_or_none()
         if found is None:
             raise InvitationRefused("join.unknown")
@@ -244,9 +250,43 @@ class People:
         if found.expires_at <= self._now:
             raise InvitationRefused("join.expired")
         found.used_at = self._now
-        account.person_id = found.person_id
+        account = await self._session.get_one(Account, account_id)
+        before, account.person_id = account.person_id, found.person_id
+        if before != found.person_id:
+            theirs = select(Reporter.case_id).where(Reporter.person_id == found.person_id)
+            await self._session.execute(
+                update(Reporter)
+                .where(Reporter.person_id == before, Reporter.case_id.not_in(theirs))
+                .values(person_id=found.person_id)
+                .execution_options(synchronize_session=False)
+            )
         await self._session.flush()
         return await self.person(found.person_id)
+
+    async def named_with_post(self, name: str, community_ids: Sequence[int]) -> Person | None:
+        """Somebody of that name who holds a post in one of these communities."""
+        row = await self._session.execute(
+            select(Person)
+            .join(Post, Post.person_id == Person.id)
+            .where(Person.name == name, Post.until.is_(None), Post.community_id.in_(community_ids))
+            .order_by(Person.id)
+            .limit(1)
+        )
+        return row.scalar_one_or_none()
+
+    async def set_home(self, person_id: int, home: Address) -> None:
+        """Keep where somebody lives."""
+        person = await self.person(person_id)
+        person.home_estate_id, person.home_building = home.estate_id, home.building
+        person.home_unit, person.home_room = home.unit, home.room
+        if home.community_id is not None:
+            person.community_id = home.community_id
+        await self._session.flush()
+
+    async def set_digest(self, person_id: int, how: str) -> None:
+        """Weekly, or off."""
+        (await self.person(person_id)).digest = how
+        await self._session.flush()
 
     async def people_of(self, ids: Iterable[int]) -> dict[int, Person]:
         """Several persons at once."""

@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -31,6 +32,7 @@ def main() -> None:
     token = os.environ.pop("XIAOSHAO_RASA_TOKEN")
     sys.argv = ["rasa", "run", "--enable-api", "--quiet", "-i", "127.0.0.1", "-p", port, "-m", model, "-t", token]
 
+    warnings.simplefilter("ignore")  # of libraries years old; the log is for what an operator can act on
     from rasa.__main__ import main as rasa
 
     rasa()

@@ -32,7 +32,7 @@ class Grid(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"), index=True)
     name: Mapped[str] = mapped_column(String(80))
-    branch_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id", use_alter=True))
+    branch_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
 
 
 class Estate(Base):
@@ -44,7 +44,7 @@ class Estate(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"), index=True)
     grid_id: Mapped[int] = mapped_column(ForeignKey("grids.id"), index=True)  # where the gate is
-    property_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id", use_alter=True))
+    property_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
     name: Mapped[str] = mapped_column(String(80))
     aliases: Mapped[list[str]] = mapped_column(default=list)
     committee: Mapped[str] = mapped_column(String(20), default="")  # 业委会 | 物管会 | "" (none yet)

@@ -171,7 +171,7 @@ for _status in OPEN:
         TRANSITIONS[_status, _action] = To.SAME
 
 
-class NotPossible(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+class NotPossible(Exception):
     """This cannot be done to a case in this state; the sentence for the person says what the state is."""
 
     def __init__(self, status: Status, action: Action) -> None:

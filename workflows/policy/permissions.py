@@ -86,7 +86,7 @@ AT_THEIR_RUNG = frozenset(
 )
 
 
-class NotAllowed(Exception):  # noqa: N818 - it is an answer to a person, not a fault
+class NotAllowed(Exception):
     """The person's post does not cover this; nothing was changed."""
 
     def __init__(self, action: Action) -> None:

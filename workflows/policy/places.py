@@ -304,7 +304,7 @@ def _whole_triple(text: str) -> Doors:
 
 def _row(text: str) -> Doors:
     for match in _ROW.finditer(text):
-        if match["house"] or text[: match.start()].rstrip().endswith("村"):
+        if match["house"] or text[max(0, match.start() - 8) : match.start()].rstrip().endswith("村"):
             room = f"{arabic(match['house'])}号" if match["house"] else ""
             return Doors(building=f"{arabic(match['n'])}排", room=room, spans=(match.span(),))
     house = re.search(rf"(?<=村)\s*(?P<house>{_N})号(?!线|路|楼|晚|早|上午|下午)", text)
@@ -338,7 +338,7 @@ def _buildings(text: str) -> list[_Number]:
 
 
 def _chosen_building(text: str, estates: tuple[tuple[int, int], ...]) -> _Number | None:
-    candidates = [n for n in _buildings(text) if not _WITHDRAWN.search(text[: n.start])]
+    candidates = [n for n in _buildings(text) if not _WITHDRAWN.search(text[max(0, n.start - 8) : n.start])]
     for start, end in estates:
         match = _AFTER_ESTATE.match(text, end)
         free = match and not any(match.start("n") < other.end and other.start < match.end() for other in candidates)
@@ -376,7 +376,7 @@ def _unit_and_room(text: str, building: _Number | None) -> Doors:
 def _unit(text: str, building: _Number | None) -> _Number | None:
     if building and (gate := _GATE.match(text, building.end)):
         return _Number(arabic(gate["n"]), gate.start("n"), gate.end())
-    matches = [m for m in _UNIT.finditer(text) if not _WITHDRAWN.search(text[: m.start()])]
+    matches = [m for m in _UNIT.finditer(text) if not _WITHDRAWN.search(text[max(0, m.start() - 8) : m.start()])]
     behind = [m for m in matches if building and m.start() >= building.end]
     for match in behind or matches:
         return _Number(arabic(match["n"]) or match["n"], match.start(), match.end())

@@ -22,8 +22,7 @@ class SentenceEncoder(Protocol):
 
     name: str
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        ...
+    def encode(self, texts: Sequence[str]) -> np.ndarray: ...
 
 
 class BundledE5:

@@ -14,14 +14,9 @@ const STATES = {
 };
 
 /**
- * What is drawn: a plain object, so that "has it changed?" is a comparison of its JSON.
- * @typedef {{key: string, id: number|null, clientId: string|null, from: "me"|"bot", text: string,
- *   photo: string|null, hasPhoto: boolean, buttons: {text: string, data: string}[][], tapped: string|null,
- *   state: "sending"|"waiting"|"sent"|"failed"|null, reason: string|null, stamp: string|null,
- *   unfolded: boolean}} Item
+ * `item`: see items.js, plus `unfolded`. `acts`: onTap, onRetry, onDiscard, onUnfold, onLook;
+ * `faces`: {me, bot} → avatar; `thumbnail(clientId)`: a canvas of it.
  */
-
-/** `acts`: onTap, onRetry, onDiscard, onUnfold, onLook; `faces`: {me, bot} → avatar; `thumbnail(clientId)`. */
 export function drawBubble(item, { acts, faces, thumbnail }) {
   const mine = item.from === "me";
   const row = el(
@@ -37,7 +32,7 @@ export function drawBubble(item, { acts, faces, thumbnail }) {
     faces[item.from](),
     el(
       "div",
-      { class: "said" },
+      { class: item.buttons.length ? "said with-buttons" : "said" },
       el("span", { class: "spoken" }, mine ? "我：" : "小哨："),
       el("div", { class: "line" }, bubbleItself(item, acts, thumbnail), mine && stateMark(item, acts)),
       item.buttons.length > 0 && buttonRows(item, acts),
@@ -68,6 +63,7 @@ function bubbleItself(item, acts, thumbnail) {
     bubble.classList.add("with-photo");
     bubble.append(picture(item, acts, thumbnail));
   }
+  if (item.hasPhoto && item.text) bubble.classList.add("captioned");
   if (item.text) bubble.append(...words(item, acts));
   return bubble;
 }
@@ -97,10 +93,15 @@ function picture(item, acts, thumbnail) {
   const source = ownAddress(item.photo);
   if (!source) return local ?? el("div", { class: "picture-missing" }, "图片");
   const image = el("img", { alt: `${item.from === "me" ? "我" : "小哨"}发的图片`, decoding: "async" });
-  const button = el("button", { type: "button", class: "picture", "aria-label": "看大图", onclick: () => acts.onLook(source) }, local ?? image);
+  const button = el(
+    "button",
+    { type: "button", class: "picture", "aria-label": "看大图", onclick: () => acts.onLook(source) },
+    local ?? image,
+  );
   // What we just sent stays on screen until the server's copy has arrived: no flicker.
   if (local) image.addEventListener("load", () => button.replaceChildren(image));
-  image.addEventListener("error", () => !local && button.replaceWith(el("div", { class: "picture-missing" }, "图片打不开")));
+  const missing = () => el("div", { class: "picture-missing" }, "图片打不开");
+  image.addEventListener("error", () => !local && button.replaceWith(missing()));
   image.src = source;
   return button;
 }
@@ -141,8 +142,18 @@ function oneButton(item, { text, data }, acts) {
 
 function stateMark(item, acts) {
   if (item.state === "failed") {
-    const label = `没发出去：${item.reason}。点一下重发`;
-    return el("button", { type: "button", class: "mark failed", "data-testid": "resend", "aria-label": label, title: "点一下重发", onclick: () => acts.onRetry(item.clientId) }, icon("warning"));
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "mark failed",
+        "data-testid": "resend",
+        "aria-label": `没发出去：${item.reason}。点一下重发`,
+        title: "点一下重发",
+        onclick: () => acts.onRetry(item.clientId),
+      },
+      icon("warning"),
+    );
   }
   if (!STATES[item.state]) return null;
   const [label, face] = STATES[item.state];

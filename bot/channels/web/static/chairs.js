@@ -66,7 +66,7 @@ export class Chairs {
         "aria-label": spoken(row),
         onclick: () => this.onSit(row.chat),
       },
-      el("span", { class: "chair-face" }, avatar(row), row.unread > 0 && el("span", { class: "badge", "data-testid": "badge" }, count(row.unread))),
+      el("span", { class: "chair-face" }, avatar(row), badge(row.unread)),
       el(
         "span",
         { class: "chair-words" },
@@ -79,7 +79,7 @@ export class Chairs {
           el("span", { class: "chair-where" }, row.hint),
           el("span", { class: "chair-time" }, row.at),
         ),
-        el("span", { class: "chair-last" }, row.draft && el("span", { class: "draft" }, "[草稿] "), row.last || "还没有消息"),
+        el("span", { class: "chair-last" }, row.draft && el("span", { class: "draft" }, "[草稿] "), lastWords(row)),
       ),
     );
   }
@@ -96,6 +96,12 @@ export class Chairs {
 }
 
 export const count = (unread) => (unread > 99 ? "99+" : String(unread));
+
+function badge(unread) {
+  return unread > 0 && el("span", { class: "badge", "data-testid": "badge" }, count(unread));
+}
+
+const lastWords = (row) => row.draft || row.last || "还没有消息";
 
 function spoken(row) {
   const unread = row.unread > 0 ? `，${row.unread}条未读` : "";

@@ -5,13 +5,14 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { byId, hasMouse, onePane } from "./dom.js";
 import { residentHint, staffHint } from "./hint.js";
+import { itemsOf } from "./items.js";
 import { startLargeType } from "./large_type.js";
 import { Log } from "./log.js";
 import { recall } from "./memory.js";
 import { PhotoSheet, preparePhoto, thumbnailOf, Viewer } from "./photo.js";
 import { whoAmI } from "./server.js";
 import { Thread } from "./thread.js";
-import { Clock, needsStamp } from "./times.js";
+import { Clock } from "./times.js";
 import { showTime, startTimeMachine } from "./time_machine.js";
 import { toast } from "./toast.js";
 import { Unsent } from "./unsent.js";
@@ -150,7 +151,7 @@ class Chat {
     if (chat !== this.#current) {
       this.#current = chat;
       this.#log.clear();
-      this.#composer.showCommands(this.#chair.commands ?? this.#me.commands ?? []);
+      this.#composer.showCommands(this.#commandsOf(this.#chair));
     }
     this.#composer.enter(chat, this.#placeholder());
     this.#draw();
@@ -383,21 +384,26 @@ class Chat {
       audience: chair.audience,
       current,
       unread: this.#unreadIn(chair),
-      last: last ? this.#inOneLine(last) : chair.last,
+      last: last ? this.#inOneLine(last, chair) : chair.last,
       at: last ? this.#clock.short(last.at) : "",
-      draft: !current && recall(`draft.${chair.chat}`) !== null,
+      draft: current ? null : recall(`draft.${chair.chat}`),
     };
   }
 
-  #inOneLine({ kind, text, from }) {
-    const words = this.#wording(text ?? "", from).replace(/\s+/g, " ").slice(0, 60);
+  #inOneLine({ kind, text, from }, chair) {
+    const words = this.#wording(text ?? "", from, chair).replace(/\s+/g, " ").slice(0, 60);
     return kind === "photo" ? `[图片]${words}` : words;
   }
 
   /** A command that was tapped reads as its title: 本周简报, not /digest. */
-  #wording(text, from) {
-    const commands = this.#chair?.commands ?? this.#me.commands ?? [];
+  #wording(text, from, chair = this.#chair) {
+    const commands = this.#commandsOf(chair);
     return (from === "me" && commands.find(({ command }) => command === text)?.title) || text;
+  }
+
+  /** A server that gives a chair commands of its own is listened to. */
+  #commandsOf(chair) {
+    return chair.commands ?? this.#me.commands ?? [];
   }
 
   #hint() {
@@ -411,61 +417,14 @@ class Chat {
     return this.#hints.get(resident);
   }
 
-  /** The bubbles of the open chat, then what is still on its way. */
   #items() {
-    const thread = this.#thread;
-    const items = thread.bubbles().map((bubble) => this.#told(bubble, thread));
-    const arrived = new Set(items.map((item) => item.key));
-    const onTheWay = this.#unsent.bubbles(this.#current).map((entry) => this.#untold(entry));
-    items.push(...onTheWay.filter((item) => !arrived.has(item.key)));
-    return this.#withStamps(items);
-  }
-
-  #told(bubble, thread) {
-    const mine = bubble.from === "me";
-    const clientId = mine ? bubble.client_id : null;
-    return {
-      key: clientId ? `mine-${clientId}` : `bubble-${bubble.id}`,
-      id: bubble.id,
-      clientId,
-      from: bubble.from,
-      text: this.#wording(bubble.text ?? "", bubble.from),
-      photo: bubble.photo ?? null,
-      hasPhoto: bubble.kind === "photo",
-      thumbnail: this.#thumbnails.has(clientId),
-      buttons: bubble.buttons ?? [],
-      tapped: thread.taps.get(bubble.id) ?? null,
-      state: mine ? "sent" : null,
-      reason: null,
-      at: bubble.at,
-    };
-  }
-
-  #untold(entry) {
-    const onItsWay = this.#lost ? "waiting" : "sending";
-    return {
-      key: `mine-${entry.client_id}`,
-      id: null,
-      clientId: entry.client_id,
-      from: "me",
-      text: this.#wording(entry.kind === "photo" ? entry.caption : entry.text, "me"),
-      photo: null,
-      hasPhoto: entry.kind === "photo",
-      thumbnail: this.#thumbnails.has(entry.client_id),
-      buttons: [],
-      tapped: null,
-      state: entry.state === "failed" ? "failed" : onItsWay,
-      reason: entry.reason,
-      at: this.#clock.told(entry.order),
-    };
-  }
-
-  #withStamps(items) {
-    let previous = null;
-    return items.map(({ at, ...item }) => {
-      const stamp = needsStamp(previous, at) ? this.#clock.stamp(at) : null;
-      previous = at;
-      return { ...item, stamp };
+    return itemsOf({
+      thread: this.#thread,
+      unsent: this.#unsent.bubbles(this.#current),
+      clock: this.#clock,
+      lost: this.#lost,
+      thumbnails: this.#thumbnails,
+      wording: (text, from) => this.#wording(text, from),
     });
   }
 }

@@ -1,6 +1,6 @@
 /** Where one types: grows, counts, keeps a draft per chat, and the + panel beneath it. */
 
-import { byId, el, hasMouse, icon } from "./dom.js";
+import { byId, el, hasMouse, icon, isSendKey } from "./dom.js";
 import { forget, recall, remember } from "./memory.js";
 
 export const LONGEST = 4000;
@@ -31,8 +31,11 @@ export class Composer {
     this.#send.addEventListener("pointerdown", (event) => event.preventDefault());
     this.#plus.addEventListener("click", () => this.togglePanel());
     this.#form.addEventListener("keydown", (event) => this.#leavePanel(event));
-    for (const input of [byId("pick"), byId("shoot")]) input.addEventListener("change", () => this.#picked(input));
+    for (const input of [byId("pick"), byId("shoot")]) {
+      input.addEventListener("change", () => this.#picked(input));
+    }
     this.#acceptDrops(byId("chat"));
+    this.#keepFitting();
   }
 
   /** Another chat: another draft, another name on the field. */
@@ -81,9 +84,7 @@ export class Composer {
   }
 
   #key(event) {
-    // An Enter that picks a word in a Chinese input method is not "send"; Safari tells only by 229.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-    if (!hasMouse.matches) return;
+    if (!isSendKey(event)) return;
     event.preventDefault();
     this.#submit();
   }
@@ -111,6 +112,17 @@ export class Composer {
   #grow() {
     this.#text.style.height = "auto";
     this.#text.style.height = `${this.#text.scrollHeight}px`;
+  }
+
+  /** Large type and a turned phone change how many lines the same words need. */
+  #keepFitting() {
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#text.offsetWidth === width) return;
+      width = this.#text.offsetWidth;
+      this.#grow();
+    }).observe(this.#text);
+    new MutationObserver(() => this.#grow()).observe(document.documentElement, { attributeFilter: ["class"] });
   }
 
   // --- panel ---

@@ -37,3 +37,9 @@ export const onePane = matchMedia("(max-width: 759px)");
 export const hasMouse = matchMedia("(hover: hover) and (pointer: fine)");
 
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** An Enter that picks a word in a Chinese input method is not "send"; Safari tells only by the 229. */
+export function isSendKey(event) {
+  const picksWord = event.isComposing || event.keyCode === 229;
+  return event.key === "Enter" && !event.shiftKey && !picksWord && hasMouse.matches;
+}

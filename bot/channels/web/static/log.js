@@ -20,7 +20,7 @@ export class Log {
   #fresh = true;
   #unfolded = new Set();
   #hint = null;
-  #earlier = el("button", { type: "button", class: "earlier", onclick: () => this.#showEarlier() }, "看更早的消息");
+  #earlier = earlierButton(() => this.#showEarlier());
   #dots = typingDots();
   #last = { items: [], typing: false, hint: null };
 
@@ -191,6 +191,10 @@ function replaceKeepingFocus(old, node) {
   const target = node.querySelector("button:not([disabled])") ?? node;
   if (target === node) node.tabIndex = -1;
   target.focus({ preventScroll: true });
+}
+
+function earlierButton(onclick) {
+  return el("button", { type: "button", class: "earlier", onclick }, "看更早的消息");
 }
 
 function typingDots() {

@@ -1,6 +1,6 @@
 /** A photo before it is sent: made small enough, looked at, given a caption. */
 
-import { byId, el, hasMouse } from "./dom.js";
+import { byId, el, hasMouse, isSendKey } from "./dom.js";
 
 /** A problem is seen well enough at this size, and an old phone on a weak network can send it. */
 const LONGEST_SIDE = 2048;
@@ -108,7 +108,7 @@ export class PhotoSheet {
   }
 
   #key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || !hasMouse.matches) return;
+    if (!isSendKey(event)) return;
     event.preventDefault();
     this.#send();
   }

@@ -8,7 +8,12 @@ const PER_CHARACTER = 150;
 const LONGEST = 10_000;
 
 export function toast(text) {
-  const notice = el("button", { type: "button", class: "toast", "data-testid": "toast", title: "点一下关闭", onclick: () => notice.remove() }, text);
+  const close = () => notice.remove();
+  const notice = el(
+    "button",
+    { type: "button", class: "toast", "data-testid": "toast", title: "点一下关闭", onclick: close },
+    text,
+  );
   byId("toasts").replaceChildren(notice);
-  setTimeout(() => notice.remove(), Math.min(SHORTEST + text.length * PER_CHARACTER, LONGEST));
+  setTimeout(close, Math.min(SHORTEST + text.length * PER_CHARACTER, LONGEST));
 }

@@ -105,7 +105,8 @@ export class Unsent {
 
   #entry(fields) {
     this.#order = Math.max(this.#order + 1, Date.now());
-    return { client_id: newId(), order: this.#order, state: "sending", reason: null, silences: 0, inFlight: false, ...fields };
+    const sending = { state: "sending", reason: null, silences: 0, inFlight: false };
+    return { client_id: newId(), order: this.#order, ...sending, ...fields };
   }
 
   #enter(entry) {

@@ -1,0 +1,311 @@
+"""The command line `xiaoshao`."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load
+
+if TYPE_CHECKING:
+    from nlu.understanding import Understander
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="小哨 Xiaoshao: the neighbourhood's assistant.")
+directory_cli = typer.Typer(no_args_is_help=True, help="The directory of places, people and units.")
+cli.add_typer(directory_cli, name="directory")
+
+Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+File = Annotated[Path, typer.Argument(help="The file to read.")]
+
+
+def main() -> None:
+    """Entry point of the command `xiaoshao`."""
+    cli()
+
+
+def _settings(config: Path, **overrides: Any) -> Settings:
+    from bot.logging import configure
+
+    configure(os.environ.get("XIAOSHAO_LOG_LEVEL", "INFO"))
+    try:
+        return load(config, **overrides)
+    except ConfigError as error:
+        _stop(str(error))
+
+
+def _stop(message: str, code: int = 2) -> Any:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _wait_for(work: Coroutine[Any, Any, Any]) -> Any:
+    if sys.platform == "linux":
+        import uvloop
+
+        return uvloop.run(work)
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def _reader(settings: Settings) -> "AsyncIterator[Understander]":
+    """The NLU alone: the configured server, or a child started for this command and stopped after it."""
+    from nlu.rasa_client import RasaClient, RasaProcess
+
+    if settings.nlu.url:
+        async with RasaClient(settings.nlu.url, settings.nlu.token) as client:
+            yield client
+        return
+    async with RasaProcess(log_file=settings.storage / "log" / "rasa.log", timeout_seconds=20.0) as process:
+        typer.echo("starting the NLU …", err=True)
+        await process.wait_until_ready()
+        yield process
+
+
+@cli.command()
+def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
+    """Serve the chat page, and Telegram when a token is set, until stopped."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        import gc
+
+        import uvicorn
+
+        from bot.app import App
+
+        app = App(settings)
+        async with app.running():
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    app.http, host=settings.server.host, port=settings.server.port, log_level="warning", lifespan="off",
+                    ws="websockets-sansio", timeout_graceful_shutdown=5,
+                )
+            )  # fmt: skip
+            address = f"http://{settings.server.host}:{settings.server.port}"
+            typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
+            if settings.channels.telegram.how == "off":
+                typer.echo("Telegram is off: set TELEGRAM_BOT_TOKEN to turn it on.")
+            if open_page:
+                webbrowser.open(address)
+            gc.collect()
+            gc.freeze()
+            await server.serve()
+
+    try:
+        _wait_for(work())
+    except KeyboardInterrupt:
+        raise typer.Exit(128 + signal.SIGINT) from None
+    except* OSError as errors:
+        _stop(f"cannot start: {errors.exceptions[0]}", 1)
+
+
+@cli.command()
+def evaluate(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Measure the NLU alone on labelled messages (JSONL)."""
+    settings = _settings(config)
+
+    async def work() -> dict[str, Any]:
+        from nlu import evaluation
+
+        async with _reader(settings) as reader:
+            return await evaluation.evaluate_file(file, reader)
+
+    from nlu.evaluation import EvaluationError
+
+    try:
+        result = _wait_for(work())
+    except EvaluationError as error:
+        _stop(str(error))
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+        return
+    for key in ("n", "accuracy", "macro_f1", "also_recall", "also_false_rate", "entity_f1", "latency_ms"):
+        typer.echo(f"{key:16} {result[key]}")
+    worst = sorted(result["per_label"].items(), key=lambda item: item[1]["f1"])[:10]
+    typer.echo("weakest: " + ", ".join(f"{label} {values['f1']:.2f}" for label, values in worst))
+
+
+@cli.command()
+def same(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Are these two reports one problem? Measured on pairs (JSONL)."""
+    settings = _settings(config)
+
+    async def work() -> dict[str, Any]:
+        from bot.same import judge_pairs, read_pairs
+
+        pairs = read_pairs(file)
+        async with _reader(settings) as reader:
+            return await judge_pairs(settings, pairs, reader)
+
+    from bot.same import PairsError
+
+    try:
+        result = _wait_for(work())
+    except PairsError as error:
+        _stop(str(error))
+    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else f"n {result['n']}\naccuracy {result['accuracy']}")
+
+
+@cli.command()
+def replay(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Play conversations through the real dispatcher and Rasa, each on a throw-away database."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        from bot import replay as player
+
+        scripts = player.read_scripts(file)
+        async with _reader(settings) as reader:
+            async for played in player.replay(settings, scripts, reader):
+                typer.echo(json.dumps(played, ensure_ascii=False) if as_json else _told(played))
+
+    from bot.replay import ReplayError
+
+    try:
+        _wait_for(work())
+    except ReplayError as error:
+        _stop(str(error))
+
+
+def _told(played: dict[str, Any]) -> str:
+    lines = [f"== {played['id']}"]
+    for act, said in zip(played["acts"], played["replies"], strict=True):
+        lines.append(f"[{act}]")
+        lines += [f"  {line}" for text in said for line in text.splitlines()]
+    lines += [f"  → {case}" for case in played["cases"]]
+    return "\n".join(lines)
+
+
+@cli.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1)] = 30,
+    residents: Annotated[int, typer.Option(min=1)] = 200,
+    seed: int = 1,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """A made-up season on a simulated clock; prints the digest's measures and checks the promises."""
+    settings = _settings(config)
+
+    async def work() -> dict[str, Any]:
+        from bot.simulation import simulate as season
+
+        def progress(day: int) -> None:
+            typer.echo(f"\rday {day}/{days}", nl=False, err=True)
+
+        return await season(settings, days, residents, seed, None if as_json else progress)
+
+    result: dict[str, Any] = _wait_for(work())
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        typer.echo("", err=True)
+        for key, value in result.items():
+            typer.echo(f"{key:22} {value}")
+    if result["without_holder"] or result["without_clock"] or not result["digest_equals_recount"]:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def digest(
+    preview: Annotated[str, typer.Option("--preview", help="resident, grid, property, community or department")],
+    config: Config = DEFAULT_CONFIG,
+    week: Annotated[str, typer.Option(help="e.g. 2026-W48; this week when left out")] = "",
+) -> None:
+    """Show what a weekly digest would say now, without sending it."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        from bot.app import App
+        from bot.conversation import digest_text
+        from workflows.digest import Week
+
+        app = App(settings)
+        await app.prepare()
+        chosen = Week.named(week, settings.zone) if week else Week.of(app.clock.now(), settings.zone)
+        async with app.database.reading() as session:
+            found = await app.office(session).digests.previews(preview, chosen)
+        await app.database.close()
+        if not found:
+            _stop("nothing to say, or no such role: resident, grid, property, community, department", 1)
+        for one in found:
+            short, detail = digest_text.render(one)
+            typer.echo(f"{short}\n---\n{detail}\n")
+
+    _wait_for(work())
+
+
+# ---- directory
+
+
+@directory_cli.command("check")
+def directory_check(file: File) -> None:
+    """Read a directory file and name every mistake with its row."""
+    from workflows import directory_file
+
+    problems = directory_file.check(file)
+    for problem in problems:
+        typer.echo(str(problem))
+    if any(problem.serious for problem in problems):
+        raise typer.Exit(1)
+    typer.echo("the directory can be imported")
+
+
+@directory_cli.command("import")
+def directory_import(
+    file: File,
+    config: Config = DEFAULT_CONFIG,
+    end_missing: Annotated[bool, typer.Option(help="End the posts of people who are not in the file.")] = False,
+) -> None:
+    """Bring the directory of the database to what the file says; may be run again."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        from bot.clock import SystemClock
+        from workflows import directory_file
+        from workflows.database import Database
+
+        database = Database(settings.database.url)
+        await database.migrate()
+        try:
+            async with database.writing() as session:
+                done = await directory_file.import_file(session, file, SystemClock().now(), end_missing=end_missing)
+        except directory_file.DirectoryFileError as error:
+            _stop(str(error))
+        finally:
+            await database.close()
+        typer.echo(str(done))
+
+    _wait_for(work())
+
+
+@directory_cli.command("export")
+def directory_export(file: File, config: Config = DEFAULT_CONFIG) -> None:
+    """Write the directory to a .yml or .xlsx file."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        from workflows import directory_file
+        from workflows.database import Database
+
+        database = Database(settings.database.url)
+        await database.migrate()
+        async with database.reading() as session:
+            await directory_file.export_file(session, file)
+        await database.close()
+        typer.echo(f"written: {file}")
+
+    _wait_for(work())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Turns what the workflow wants said into outbox rows: worded for the audience, held back in quiet hours."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from nlu.safety import NAMES as DANGERS
+
+from bot.conversation import cards, digest_text
+from bot.conversation.buttons import DigestMore, Rows, TakeAlert, keyboard, option
+from bot.conversation.phrases import say
+from workflows.case_file import CaseView
+from workflows.models import Outbound
+from workflows.notices import Notice, NoticeKind
+from workflows.office import Office
+from workflows.policy.clocks import QuietHours
+from workflows.policy.privacy import mask
+
+# Unasked digests are not worth a second copy when nobody knows whether the first arrived.
+_ONCE = frozenset({NoticeKind.DIGEST})
+_HEADS = {
+    "": "",
+    "escalated": "前一级超时没有答复，这件事升到您这里：",
+    "cannot_solve": "物业说解决不了，请社区党委协调：",
+    "supplied": "居民已补充，请接着办：",
+    "no_supply": "居民没有补充，请按现有情况接着办：",
+    "corrected": "这件事更正过类别或地点，请看：",
+    "not_fixed_partly": "居民说只解决了一部分，请接着办：",
+    "not_fixed_not": "居民说没有解决，升到您这里：",
+    "not_confirmed": "网格员现场看过，还没好，请接着办：",
+}
+
+
+class Announcer:
+    """Words notices and puts them into the outbox of every chat of the person they are for."""
+
+    def __init__(self, zone: tzinfo, quiet: QuietHours | None) -> None:
+        self._zone = zone
+        self._quiet = quiet
+
+    async def announce(self, office: Office, *, awake: int | None = None) -> int:
+        """Everything the office has collected. `awake` just wrote to us: nothing is held back for them."""
+        written = 0
+        notices, office.notices[:] = list(office.notices), []
+        views: dict[int, CaseView] = {}
+        for notice in notices:
+            if notice.case_id is not None and notice.case_id not in views:
+                views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
+            view = views.get(notice.case_id) if notice.case_id is not None else None
+            for text, rows, photo in await self._words(office, notice, view):
+                written += await self._write(office, notice, text, rows, photo, awake)
+        return written
+
+    async def _write(self, office: Office, notice: Notice, text: str, rows: Rows, photo: str, awake: int | None) -> int:
+        accounts = await office.people.accounts_of(notice.to)
+        not_before = office.now
+        if self._quiet is not None and not notice.urgent and notice.to != awake:
+            not_before = self._quiet.next_allowed(office.now, self._zone)
+        payload: dict[str, Any] = {"caption": text, "photo": f"media:{photo}"} if photo else {"text": text}
+        markup = keyboard(rows)
+        if markup is not None:
+            payload["reply_markup"] = markup.model_dump(mode="json", exclude_none=True)
+        for account in accounts:
+            office.session.add(
+                Outbound(
+                    channel=account.channel,
+                    chat_key=account.chat_key,
+                    method="SendPhoto" if photo else "SendMessage",
+                    payload=payload,
+                    resend=notice.kind not in _ONCE,
+                    created_at=office.now,
+                    not_before=not_before,
+                )
+            )
+        return len(accounts)
+
+    async def _words(self, office: Office, notice: Notice, view: CaseView | None) -> Sequence[tuple[str, Rows, str]]:
+        match notice.kind:
+            case NoticeKind.ALERT:
+                return [await self._alert(office, notice)]
+            case NoticeKind.HUMAN:
+                return [await self._human(office, notice)]
+            case NoticeKind.DIGEST:
+                return [self._digest(notice)]
+            case _:
+                assert view is not None
+                return self._about_case(notice, view, office.now)
+
+    def _about_case(  # noqa: C901 - one occasion a line
+        self, notice: Notice, view: CaseView, now: datetime
+    ) -> Sequence[tuple[str, Rows, str]]:
+        data, zone = notice.data, self._zone
+        head = f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}"
+        match notice.kind:
+            case NoticeKind.CARD:
+                text, rows = cards.staff_card(
+                    view, notice.capacity, now, zone, head=_HEADS[str(data.get("reason", ""))]
+                )
+                first = [(text, rows, "")]
+                return [*first, *(("现场照片", [], photo) for photo in view.photos[-3:])]
+            case NoticeKind.HELP:
+                text, rows = cards.staff_card(
+                    view, notice.capacity, now, zone, head="楼栋长您好，网格员请您帮忙看一下："
+                )
+                return [(text, rows, "")]
+            case NoticeKind.OVERSEE:
+                why = "没有人值守" if data.get("reason") == "nobody" else "超时没有答复，已升级"
+                return [(f"提醒您：{head}\n这一级{why}，请过问。", cards.staff_rows(view, notice.capacity), "")]
+            case NoticeKind.REMINDER:
+                due = cards.moment(view.rung_due_at, now, zone)
+                return [
+                    (
+                        f"快到时限了：{head}\n请在{due}前答复，不然会自动升级。",
+                        cards.staff_rows(view, notice.capacity),
+                        "",
+                    )
+                ]
+            case NoticeKind.OVERDUE:
+                days = (now - view.opened_at).days
+                text = f"已经超时：{head}\n现在由{view.holder}负责，居民已等{days}天。"
+                return [(text, cards.staff_rows(view, notice.capacity), "")]
+            case NoticeKind.CONFIRM:
+                text = f"{head}\n{view.holder}说办好了：{mask(view.result) or '见照片'}\n请到现场看一眼。"
+                return [(text, cards.staff_rows(view, notice.capacity), "")]
+            case NoticeKind.ADDED:
+                photos: list[tuple[str, Rows, str]] = [
+                    ("居民补充的照片", [], str(photo)) for photo in data.get("photos", [])
+                ]
+                return [(self._added(view, notice, head), cards.staff_rows(view, notice.capacity), ""), *photos]
+            case NoticeKind.RETURNED:
+                said = f"：{mask(str(data.get('text', '')))}" if data.get("text") else ""
+                return [
+                    (
+                        f"{head}\n您报了办好，居民说{'只解决了一部分' if data.get('verdict') == 'partly' else '没有解决'}{said}",
+                        [],
+                        "",
+                    )
+                ]
+            case NoticeKind.RULING:
+                return [self._ruling(view, notice, head)]
+            case NoticeKind.PROGRESS:
+                return [(self._progress(view, data, head, now), [], "")]
+            case NoticeKind.SUPPLY:
+                return [
+                    (
+                        f"{head}\n{view.holder}想请您补充：{mask(str(data['text']))}\n直接回复我就行，也可以发照片。",
+                        [],
+                        "",
+                    )
+                ]
+            case NoticeKind.VERDICT | NoticeKind.VERDICT_AGAIN:
+                return self._verdict(view, notice, head)
+            case NoticeKind.CLOSED:
+                return [(self._closed(view, notice, head), [], "")]
+            case _:
+                raise ValueError(f"no words for {notice.kind}")
+
+    def _added(self, view: CaseView, notice: Notice, head: str) -> str:
+        text = str(notice.data.get("text", ""))
+        if notice.capacity not in ("grid_worker", "branch_secretary"):
+            text = mask(text)
+        said = {
+            "join": f"又有一位邻居反映同一件事，现在共{view.reporters}位。{text}",
+            "add": f"居民补充：{text}" if text else "居民补充了照片。",
+            "urge": f"居民催办：{text}",
+            "corrected": "居民更正了类别或地点，请留意。",
+            "head": f"楼栋长说：{text}",
+        }[str(notice.data["what"])]
+        return f"{head}\n{said}".rstrip("：")
+
+    def _ruling(self, view: CaseView, notice: Notice, head: str) -> tuple[str, Rows, str]:
+        data = notice.data
+        lines = [head, f"{data['who']}答复：不属于他们。理由：{data['text']}"]
+        if data.get("proposed"):
+            lines.append(f"他们认为应由：{data['proposed']}")
+        if data.get("flagged"):
+            lines.append(f"这已是第{view.refusals}次被退，请书记亲自过问。")
+        lines.append("请裁定归属：再吹哨给别的部门，或由社区协调。")
+        return "\n".join(lines), cards.staff_rows(view, notice.capacity), ""
+
+    def _progress(self, view: CaseView, data: Any, head: str, now: datetime) -> str:
+        text, who = mask(str(data.get("text", ""))), str(data.get("who", ""))
+        due = cards.moment(view.rung_due_at, now, self._zone)
+        said = {
+            "verified": f"网格员核实了，情况属实，正在处理。{due}前给您回音。",
+            "taken_on": f"网格员说：我来解决。{due}前给您回音。",
+            "accepted": f"{view.holder}说：{text}",
+            "arrived": f"情况属实，现在由{view.holder}负责，最晚{due}前有回音。",
+            "climbed": f"{who}说解决不了：{text}\n已升到{view.holder}，最晚{due}前有回音。",
+            "escalated": f"{who or '前一级'}超时没有答复，已升到{view.holder}，最晚{due}前有回音。",
+            "refused": f"{who}答复不归他们管：{text}\n{view.holder}正在裁定该谁管，不用您重新反映。",
+            "convened": f"正在请各方商量：{text}",
+            "planned": f"{view.holder}说：{text}\n到时候我会再来问您。",
+            "reported": f"{view.holder}说办好了：{text or '见照片'}\n网格员去现场看过后，我再来问您。",
+            "no_news": f"还在办，现在由{view.holder}负责，我盯着。{cards.clock_line(view, now, self._zone)}",
+        }[str(data["news"])]
+        return f"{head}\n{said}"
+
+    def _verdict(self, view: CaseView, notice: Notice, head: str) -> Sequence[tuple[str, Rows, str]]:
+        again = "再问您一次：" if notice.kind is NoticeKind.VERDICT_AGAIN else ""
+        result = mask(view.result) or "见照片"
+        if view.result_kind == "unfounded":
+            text = f"{head}\n网格员去看过，认为不是这样：{result}\n{again}您看呢？有不同意见一定告诉我。"
+        else:
+            how = {"negotiated": "各方商量好了"}.get(view.result_kind, "办好了")
+            lines = [head, f"{view.holder}说{how}：{result}"]
+            if notice.data.get("unconfirmed"):
+                lines.append("（网格员还没来得及去现场看）")
+            lines.append(f"{again}您看解决了没有？您说了算。")
+            if notice.kind is NoticeKind.VERDICT_AGAIN:
+                lines.append("过几天还没有您的答复，就先办结，但不算您满意；以后随时可以再打开。")
+            text = "\n".join(lines)
+        photos: list[tuple[str, Rows, str]] = (
+            [("处理后的照片", [], view.photos[-1])] if view.photos and view.result_kind == "done" and not again else []
+        )
+        return [*photos, (text, cards.verdict_rows(view), "")]
+
+    @staticmethod
+    def _closed(view: CaseView, notice: Notice, head: str) -> str:
+        how = str(notice.data.get("how"))
+        if notice.capacity == "reporter":
+            return {
+                "solved": f"{head}\n有邻居说解决了，这件事办结。您那里要是没好，直接告诉我，我再打开。",
+                "unanswered": f"{head}\n没等到您的答复，先办结了，不算您满意。30天内您说一声“没解决”，我就再打开。",
+            }.get(how, f"{head}\n已办结。")
+        return {"withdrawn": f"{head}\n居民撤回了，不用再办。", "solved": f"{head}\n居民说解决了，办结。谢谢您。"}.get(
+            how, f"{head}\n已办结。"
+        )
+
+    async def _alert(self, office: Office, notice: Notice) -> tuple[str, Rows, str]:
+        data = notice.data
+        person = await office.people.person(int(data["from"]))
+        text = say(
+            "alert.duty",
+            kind=DANGERS.get(str(data["danger"]), "请核实"),
+            name=person.name,
+            text=cards.shortened(str(data["text"]), 200),
+            place=f"地点：{data['place']}" if data["place"] else "地点没说，请马上联系",
+            phone=f"　电话：{person.phone}" if person.phone else "",
+        )
+        return text, [[option("我去看", TakeAlert(alert=int(data["alert"])))]], ""
+
+    @staticmethod
+    async def _human(office: Office, notice: Notice) -> tuple[str, Rows, str]:
+        data = notice.data
+        person = await office.people.person(int(data["from"]))
+        head = {"topic": "💡 有居民提议议事：", "foreign": "🌐 有居民用别的语言留言："}.get(str(data["why"]), "")
+        text = say(
+            "human.duty",
+            name=person.name,
+            text=cards.shortened(str(data["text"]), 300),
+            phone=f"电话：{person.phone}" if person.phone else "（没有留电话）",
+        )
+        return f"{head}\n{text}" if head else text, [], ""
+
+    @staticmethod
+    def _digest(notice: Notice) -> tuple[str, Rows, str]:
+        one = digest_text.restored(notice.data)
+        short, detail = digest_text.render(one)
+        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=str(notice.data["week"])))
+        return short, [[more]] if detail else [], ""

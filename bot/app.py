@@ -1,0 +1,428 @@
+"""The only wiring: everything is built here and handed down."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiogram.fsm.context import FSMContext
+from aiogram.fsm.storage.base import StorageKey
+from aiogram.types import CallbackQuery, Message, Update
+from aiogram.types import Chat as TelegramChat
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import demo
+from bot.announcer import Announcer
+from bot.channels.web.messenger import CHANNEL as WEB
+from bot.channels.web.messenger import Hub, WebMessenger
+from bot.channels.web.page import Chair, Page
+from bot.clock import Clock, SystemClock
+from bot.conversation import resident, routers
+from bot.conversation.dialogue import restored
+from bot.conversation.phrases import say
+from bot.conversation.talk import Duty, Speaker, Talk, keep
+from bot.conversation.words import chosen
+from bot.courier import Courier, Messenger, Pace
+from bot.http import build_http
+from bot.metrics import FOLLOW_UPS, NLU_READY
+from bot.settings import Settings
+from bot.turn import TYPED, Fetch, Hooks, Inbox, Read, Turn, Turns, TurnStorage
+from nlu.rasa_client import RasaClient, RasaProcess
+from nlu.understanding import Understander
+from workflows.calendar import ChinaCalendar
+from workflows.case_file import Rules
+from workflows.database import Database
+from workflows.directory import Directory
+from workflows.directory_file import import_file
+from workflows.models import Chat, Community, FollowUp
+from workflows.office import Office
+from workflows.people import People
+from workflows.policy.permissions import Role
+
+if TYPE_CHECKING:
+    from bot.channels.telegram import TelegramPolling
+
+log = structlog.get_logger()
+
+DRAFT, REREAD = "draft", "reread"
+REREAD_AFTER = timedelta(seconds=20)
+
+
+def rules(settings: Settings) -> Rules:
+    """What the operator decides, as the use cases take it."""
+    return Rules(
+        ladder=settings.ladder_policy(),
+        calendar=ChinaCalendar(settings.holidays.days_off, settings.holidays.workdays),
+        zone=settings.zone,
+        categories=settings.categories,
+        no_news=timedelta(hours=settings.no_news_hours),
+        duplicate_days=settings.listening.duplicate_days,
+        same_above=settings.nlu.same_above,
+    )
+
+
+class App:
+    """One running product: its parts, and how they start and stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        understander: Understander | None = None,
+        database: Database | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.database = database or Database(settings.database.url)
+        self.rules = rules(settings)
+        self.directory = Directory()
+        self.chairs: list[Chair] = []
+        self.hub = Hub()
+        self.inbox = Inbox(self.database, self.clock)
+        self.understander = understander or self._reader()
+        quiet = None if settings.demo.enabled else settings.quiet()
+        self.announcer = Announcer(settings.zone, quiet)
+        self.messengers: dict[str, Messenger] = {WEB: WebMessenger(self.database, self.hub, self.clock)}
+        self.fetchers: dict[str, Fetch] = {}
+        self.paces = {WEB: Pace(settings.channels.web.per_second)}
+        self.storage = TurnStorage()
+        hooks = Hooks(self._prepare, self._finish, self._apologise, as_tap, unfinished, self._internal)
+        self.turns = Turns(
+            self.database,
+            routers.build(self.storage),
+            self.inbox,
+            self.understander,
+            self.clock,
+            hooks,
+            self.fetchers,
+        )
+        self.courier = Courier(self.database, self.messengers, self.paces, self.clock)
+        self.turns.done = self.courier.wake
+        self.scheduler = AsyncIOScheduler(timezone=settings.zone)
+        self._polling: TelegramPolling | None = None
+        self._background: list[Coroutine[Any, Any, object]] = []
+        self.http: FastAPI = build_http(self, self._page())
+
+    def _reader(self) -> RasaProcess | RasaClient:
+        nlu = self.settings.nlu
+        if nlu.url:
+            return RasaClient(nlu.url, nlu.token, timeout_seconds=nlu.timeout_seconds)
+        return RasaProcess(log_file=self.settings.storage / "log" / "rasa.log", timeout_seconds=nlu.timeout_seconds)
+
+    def _page(self) -> Page:
+        return Page(
+            self.settings,
+            self.database,
+            self.inbox,
+            self.hub,
+            self.clock,
+            lambda: self.directory,
+            _secret(self.settings.storage),
+            self.settle,
+            lambda: self.chairs,
+        )
+
+    # ---- starting and stopping
+
+    async def prepare(self) -> None:
+        """Tables at this version, the directory in memory, the demo seated, the digests armed."""
+        await self.database.migrate()
+        async with self.database.writing() as session:
+            empty = (await session.execute(select(func.count()).select_from(Community))).scalar_one() == 0
+            if empty and self.settings.demo.enabled:
+                await import_file(session, self.settings.demo.directory, self.clock.now())
+        async with self.database.reading() as session:
+            self.directory = await Directory.load(session)
+        async with self.database.writing() as session:
+            if isinstance(self.clock, SystemClock):
+                await self.clock.restore(session)
+            if self.settings.demo.enabled:
+                self.chairs = await demo.seat(session, self.directory)
+            digest = self.settings.digest
+            await self.office(session).digests.ensure_armed(digest.iso_weekday, digest.at)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["App"]:
+        """Everything at work: turns, courier, scheduler, the NLU's child, Telegram."""
+        await self.prepare()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            if isinstance(self.understander, RasaProcess):
+                await self.understander.start()
+                stack.push_async_callback(self.understander.stop)
+            elif isinstance(self.understander, RasaClient):
+                stack.push_async_callback(self.understander.aclose)
+            await self._start_telegram(stack)
+            self.scheduler.add_job(
+                self.tick, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
+            )
+            self.scheduler.start()
+            stack.callback(self.scheduler.shutdown, wait=False)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.turns.run(), name="turns")
+                group.create_task(self.courier.run(), name="courier")
+                if self._polling is not None:
+                    group.create_task(self._polling.run(), name="telegram")
+                for work in self._background:
+                    group.create_task(work, name="telegram set-up")
+                try:
+                    yield self
+                finally:
+                    if self._polling is not None:
+                        self._polling.stop()
+                    self.turns.stop()
+                    self.courier.stop()
+
+    async def _start_telegram(self, stack: AsyncExitStack) -> None:
+        """The way out, photos, and the way in by polling; imported only when a token is there."""
+        how = self.settings.channels.telegram.how
+        if how == "off":
+            return
+        from bot.channels import telegram
+
+        setting = self.settings.channels.telegram
+        bot = telegram.telegram_bot(setting)
+        stack.push_async_callback(bot.session.close)
+        self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage)
+        self.fetchers["telegram"] = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
+        self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds)
+        if how == "polling":
+            self._polling = telegram.TelegramPolling(bot, self.inbox)
+        else:
+            self._background.append(telegram.set_webhook(bot, self.settings))
+        self._background.append(telegram.set_commands(bot))
+
+    # ---- one transaction's use cases
+
+    def office(self, session: AsyncSession) -> Office:
+        """The use cases of one transaction."""
+        return Office(session, self.clock.now(), self.rules, self.directory)
+
+    @property
+    def nlu_ready(self) -> bool:
+        """Whether the NLU answers now."""
+        return bool(getattr(self.understander, "ready", True))
+
+    # ---- ticks
+
+    async def tick(self, limit: int = 50) -> int:
+        """Do what is due now. Each follow-up under its own savepoint: one that fails is tried again later."""
+        NLU_READY.set(1 if self.nlu_ready else 0)
+        done = 0
+        async with self.database.writing() as session:
+            office = self.office(session)
+            others = {
+                "digest": office.digests.due,
+                DRAFT: lambda row: self._draft_due(session, row),
+                REREAD: lambda row: self._reread_due(session, row),
+            }
+            follow_ups = office.follow_ups(others)
+            for row in await follow_ups.due(limit):
+                kind, row_id = row.kind, row.id
+                try:
+                    async with session.begin_nested():
+                        await follow_ups.run(row)
+                        await self.announcer.announce(office)
+                except Exception as error:  # one bad row must not stop the others
+                    office.notices.clear()
+                    log.error("follow-up failed", id=row_id, kind=kind, error=type(error).__name__, exc_info=error)
+                    kept = await session.get_one(FollowUp, row_id, populate_existing=True)
+                    kept.due_at = office.now + timedelta(minutes=5)
+                    continue
+                FOLLOW_UPS.labels(kind).inc()
+                done += 1
+        if done:
+            self.courier.wake.set()
+            self.inbox.arrived.set()
+        return done
+
+    async def settle(self) -> None:
+        """Until nothing is due, waiting or undelivered: for the time machine, `replay` and tests."""
+        for _ in range(500):
+            worked = await self.tick()
+            await self.turns.drain()
+            await self.courier.drain()
+            if not worked:
+                return
+
+    async def _draft_due(self, session: AsyncSession, row: FollowUp) -> None:
+        row.done_at = self.clock.now()
+        await self._event(session, row, "draft_expired", "")
+
+    async def _reread_due(self, session: AsyncSession, row: FollowUp) -> None:
+        if not self.nlu_ready:
+            row.due_at = self.clock.now() + REREAD_AFTER
+            return
+        row.done_at = self.clock.now()
+        chat = await _chat(session, row.data["channel"], row.data["chat_key"])
+        draft = restored(chat.data).draft if chat is not None else None
+        if draft is not None and draft.unread:
+            await self._event(session, row, "reread", draft.text)
+
+    async def _event(self, session: AsyncSession, row: FollowUp, event: str, text: str) -> None:
+        """Something nobody typed goes through the inbox like everything else: in order, once, in a turn."""
+        chat_key = row.data["chat_key"]
+        message = {
+            "message_id": 0,
+            "date": int(self.clock.now().timestamp()),
+            "chat": {"id": int(chat_key), "type": "private"},
+            "text": text,
+        }
+        update = {"update_id": 0, "message": message, "xiaoshao": {"event": event}}
+        await self.inbox.put(session, row.data["channel"], f"{event}:{row.id}", chat_key, update)
+
+    # ---- hooks of a turn
+
+    async def _prepare(self, session: AsyncSession, turn: Turn, read: Read) -> dict[str, Any]:
+        office = self.office(session)
+        speaker = await self._speaker(office, turn)
+        dialogue = restored(turn.chat.data)
+        dialogue.act = ""
+        photo = read.photo or {}
+        if photo.get("photo_id"):
+            await self._register(office, speaker, photo)
+        talk = Talk(
+            office=office,
+            speaker=speaker,
+            dialogue=dialogue,
+            settings=self.settings,
+            now=office.now,
+            alone=read.alone,
+            joined=read.joined,
+            photo=str(photo.get("photo_id", "")),
+            photo_refused=str(photo.get("photo_refused", "")),
+            channel=turn.inbound.channel,
+        )
+        return {"talk": talk}
+
+    async def _register(self, office: Office, speaker: Speaker, photo: dict[str, Any]) -> None:
+        """Enter a photo that a channel has fetched; the page enters its own at once."""
+        if await office.photos.get(photo["photo_id"]) is None:
+            await office.photos.enter(photo, speaker.community_id, speaker.person_id)
+
+    async def _speaker(self, office: Office, turn: Turn) -> Speaker:
+        people: People = office.people
+        account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
+        newcomer = account is None
+        if account is None:
+            sender = (turn.inbound.update.get("message") or {}).get("from") or {}
+            name = f"{sender.get('last_name', '')}{sender.get('first_name', '')}"[:40]
+            await people.newcomer(turn.inbound.channel, turn.inbound.chat_key, name, self.directory.communities[0].id)
+            account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
+            assert account is not None
+        person = await people.person(account.person_id)
+        posts = await people.posts(person.id)
+        home = self.directory.address_of(
+            person.home_estate_id, person.home_building, person.home_unit, person.home_room
+        )
+        return Speaker(
+            person_id=person.id,
+            account_id=account.id,
+            community_id=person.community_id,
+            name=person.name,
+            phone=person.phone,
+            home=home,
+            duties=tuple(
+                Duty(Role(p.role), p.community_id, p.unit_id, p.grid_id, p.estate_id, p.building_id) for p in posts
+            ),
+            newcomer=newcomer,
+        )
+
+    async def _finish(self, session: AsyncSession, turn: Turn, data: dict[str, Any]) -> None:
+        talk: Talk = data["talk"]
+        await self.announcer.announce(talk.office, awake=talk.speaker.person_id)
+        kept = turn.inbound.understanding or {}
+        turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
+        if talk.dialogue.draft is not None:
+            await self._remember_draft(session, turn, talk)
+
+    async def _remember_draft(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
+        """An unfinished report is never forgotten: it is opened as it is when its time has come."""
+        where = {"channel": turn.inbound.channel, "chat_key": turn.inbound.chat_key}
+        wanted = [(DRAFT, timedelta(minutes=self.settings.listening.draft_minutes))]
+        if talk.dialogue.draft is not None and talk.dialogue.draft.unread:
+            wanted.append((REREAD, REREAD_AFTER))
+        for kind, after in wanted:
+            pending = (
+                (
+                    await session.execute(
+                        select(FollowUp).where(
+                            FollowUp.case_id.is_(None),
+                            FollowUp.kind == kind,
+                            FollowUp.done_at.is_(None),
+                            FollowUp.due_at <= turn.now + after,
+                        )
+                    )
+                )
+                .scalars()
+                .all()
+            )
+            if not any(row.data == where for row in pending):
+                session.add(
+                    FollowUp(community_id=talk.speaker.community_id, kind=kind, due_at=turn.now + after, data=where)
+                )
+
+    async def _internal(self, event: str, update: Update, turn: Turn, data: dict[str, Any]) -> None:
+        talk: Talk = data["talk"]
+        talk.message = update.message
+        if event == "draft_expired":
+            await resident.draft_expired(talk)
+        elif event == "reread":
+            await resident.reread(talk)
+        chat_id = int(turn.inbound.chat_key)
+        state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
+        await keep(state, talk.dialogue)
+
+    @staticmethod
+    def _apologise(turn: Turn) -> None:
+        turn.say("SendMessage", {"text": say("apology")})
+
+
+async def _chat(session: AsyncSession, channel: str, chat_key: str) -> Chat | None:
+    return (
+        await session.execute(select(Chat).where(Chat.channel == channel, Chat.chat_key == chat_key))
+    ).scalar_one_or_none()
+
+
+def as_tap(update: Update, chat: Chat) -> Update:
+    """A typed number, or a button's own words, is a tap on that button."""
+    message = update.message
+    if message is None or not message.text or message.text.startswith("/"):
+        return update
+    data = chosen(message.text, (chat.data or {}).get("options") or [])
+    if not data or message.from_user is None:
+        return update
+    query = CallbackQuery(
+        id=TYPED,
+        from_user=message.from_user,
+        chat_instance=str(chat.chat_key),
+        data=data,
+        message=Message(
+            message_id=0, date=message.date, chat=TelegramChat(id=message.chat.id, type="private"), text="…"
+        ).as_(message.bot),
+    ).as_(message.bot)
+    return Update(update_id=update.update_id, callback_query=query)
+
+
+def unfinished(chat: Chat, _now: Any) -> str:
+    """The bubbles of a report that is not complete, for reading the next one together with them."""
+    draft = (chat.data or {}).get("draft")
+    return " ".join(draft["texts"])[-400:] if draft else ""
+
+
+def _secret(storage: Path) -> str:
+    """The key that signs cookies: made once, kept beside the photos, readable by this user only."""
+    path = storage / "secret.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,1 @@
+"""The chat page: its own small messenger with bubbles in the database and a socket to each open page."""

@@ -1,0 +1,147 @@
+"""The page's messenger: bubbles in SQL, each delivered exactly once, and a hub that wakes open pages."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.courier import Rejected
+from workflows.database import Database
+from workflows.models import Outbound, WebBubble
+
+CHANNEL = "web"
+
+
+class Hub:
+    """Wakes the sockets that look at a chat; a page that is not open reads it from the table later."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, set[asyncio.Queue[dict[str, Any]]]] = {}
+
+    def watch(self, chat: str, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        """From now on this page hears of the chat."""
+        self._watchers.setdefault(chat, set()).add(queue)
+
+    def leave(self, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        """The page is gone."""
+        for queues in self._watchers.values():
+            queues.discard(queue)
+
+    def publish(self, chat: str, event: dict[str, Any]) -> None:
+        """Tell every open page of this chat; a page too slow to listen is left to reconnect."""
+        for queue in list(self._watchers.get(chat, ())):
+            try:
+                queue.put_nowait(event)
+            except asyncio.QueueFull:
+                self.leave(queue)
+
+    def everybody(self, event: dict[str, Any]) -> None:
+        """Tell every open page."""
+        queues = {queue for watchers in self._watchers.values() for queue in watchers}
+        for queue in queues:
+            if not queue.full():
+                queue.put_nowait(event)
+
+
+class WebMessenger:
+    """The courier's way to the page."""
+
+    def __init__(self, database: Database, hub: Hub, clock: Clock) -> None:
+        self._database = database
+        self._hub = hub
+        self._clock = clock
+
+    async def deliver(self, row: Outbound) -> str | None:
+        """Put the row into its chat as a bubble (or an edit of one); the row's id keeps it from coming twice.
+
+        Raises:
+            Rejected: an edit of a bubble that is not in this chat.
+        """
+        if row.method == "AnswerCallbackQuery":
+            self._hub.publish(
+                row.chat_key, {"type": "toast", "chat": row.chat_key, "text": row.payload.get("text", "")}
+            )
+            return None
+        async with self._database.writing() as session:
+            if row.method in ("EditMessageText", "EditMessageReplyMarkup"):
+                bubble = await self._edit(session, row)
+            else:
+                bubble = await self._add(session, row)
+            event = as_event(bubble)
+        self._hub.publish(row.chat_key, event)
+        self._hub.publish(row.chat_key, {"type": "typing", "chat": row.chat_key, "on": False})
+        return str(bubble.id)
+
+    async def _add(self, session: AsyncSession, row: Outbound) -> WebBubble:
+        known = (await session.execute(select(WebBubble).where(WebBubble.outbox_id == row.id))).scalar_one_or_none()
+        if known is not None:
+            return known
+        photo = str(row.payload.get("photo", "")).removeprefix("media:")
+        bubble = WebBubble(
+            chat_key=row.chat_key,
+            seq=await next_seq(session, row.chat_key),
+            sender="bot",
+            outbox_id=row.id,
+            kind="photo" if photo else "text",
+            text=str(row.payload.get("text") or row.payload.get("caption") or ""),
+            photo=photo or None,
+            buttons=buttons_of(row.payload),
+            at=max(row.created_at, row.not_before),
+        )
+        session.add(bubble)
+        await session.flush()
+        return bubble
+
+    @staticmethod
+    async def _edit(session: AsyncSession, row: Outbound) -> WebBubble:
+        bubble = await session.get(WebBubble, int(row.payload.get("message_id", 0)))
+        if bubble is None or bubble.chat_key != row.chat_key:
+            raise Rejected("no such bubble in this chat")
+        if "text" in row.payload:
+            bubble.text = str(row.payload["text"])
+            bubble.edited = True
+        bubble.buttons = buttons_of(row.payload)
+        bubble.seq = await next_seq(session, row.chat_key)
+        await session.flush()
+        return bubble
+
+
+async def next_seq(session: AsyncSession, chat: str) -> int:
+    """The chat's next position; one writer at a time sees to it that none is given twice."""
+    last = (await session.execute(select(func.max(WebBubble.seq)).where(WebBubble.chat_key == chat))).scalar_one()
+    return int(last or 0) + 1
+
+
+def buttons_of(payload: Mapping[str, Any]) -> list[Any]:
+    """aiogram's inline keyboard as the page takes it."""
+    rows = (payload.get("reply_markup") or {}).get("inline_keyboard", [])
+    return [[{"text": b["text"], "data": b.get("callback_data", "")} for b in row] for row in rows]
+
+
+def as_event(bubble: WebBubble) -> dict[str, Any]:
+    """A bubble as it goes over the socket."""
+    return {"type": "bubble", "chat": bubble.chat_key, "bubble": as_json(bubble)}
+
+
+def as_json(bubble: WebBubble) -> dict[str, Any]:
+    """A bubble as the page draws it."""
+    return {
+        "id": bubble.id,
+        "seq": bubble.seq,
+        "from": bubble.sender,
+        "kind": bubble.kind,
+        "text": bubble.text,
+        "photo": f"/media/{bubble.photo}" if bubble.photo else None,
+        "buttons": bubble.buttons,
+        "at": _iso(bubble.at),
+        "client_id": bubble.client_id,
+        "edited": bubble.edited,
+    }
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat()

@@ -1,0 +1,452 @@
+"""The page's HTTP side: the page itself, who sits where, the socket, photos, the demo's time machine."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, JSONResponse, Response
+from itsdangerous import BadSignature, URLSafeSerializer
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+
+from bot.channels.web.messenger import CHANNEL, Hub, as_event, as_json, next_seq
+from bot.clock import Clock, SystemClock
+from bot.conversation.commands import STAFF_TITLES, TITLES
+from bot.conversation.phrases import say
+from bot.conversation.safety import advice
+from bot.settings import Settings
+from bot.turn import Inbox
+from nlu import safety as net
+from workflows.database import Database
+from workflows.directory import Directory
+from workflows.media import PhotoRefused, Photos, clean, keep, path_of
+from workflows.models import Account, Note, Person, Post, WebBubble
+
+log = structlog.get_logger()
+
+STATIC = Path(__file__).parent / "static"
+COOKIE = "xiaoshao"
+MAX_TEXT = 20_000
+_COLORS = ("#6b8f71", "#7a86b6", "#b5836a", "#8a6fa8", "#4f8f9e", "#a8767c", "#7d8c4a")
+
+
+@dataclass(frozen=True)
+class Chair:
+    """A seat in the demo: a person of the demo directory with a chat of their own."""
+
+    chat: str
+    person_id: int
+    name: str
+    role: str
+    hint: str
+    staff: bool
+
+
+class Jump(BaseModel):
+    """How far the time machine goes."""
+
+    hours: float = Field(gt=0, le=24 * 31)
+
+
+class Page:
+    """Everything the chat page asks for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        inbox: Inbox,
+        hub: Hub,
+        clock: Clock,
+        directory: Callable[[], Directory],
+        secret: str,
+        after_jump: Callable[[], Awaitable[None]],
+        chairs: Callable[[], list[Chair]],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._inbox = inbox
+        self._hub = hub
+        self._clock = clock
+        self._directory = directory
+        self._signer = URLSafeSerializer(secret, salt="chat")
+        self._after_jump = after_jump
+        self._chairs = chairs
+        self._jump_lock = asyncio.Lock()
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter()
+        router.add_api_route("/", self.index, methods=["GET"], include_in_schema=False)
+        router.add_api_route("/static/{name}", self.static, methods=["GET"], include_in_schema=False)
+        router.add_api_route("/api/me", self.me, methods=["GET"])
+        router.add_api_route("/api/photo", self.photo, methods=["POST"])
+        router.add_api_route("/api/time", self.time, methods=["POST"])
+        router.add_api_route("/media/{photo_id}", self.media, methods=["GET"])
+        router.add_api_websocket_route("/ws", self.socket)
+        return router
+
+    # ---- who
+
+    def _own_chat(self, cookies: dict[str, str]) -> str | None:
+        try:
+            return str(self._signer.loads(cookies.get(COOKIE, "")))
+        except BadSignature:
+            return None
+
+    def _may(self, cookies: dict[str, str], chat: str) -> bool:
+        """Whether this visitor may sit in this chat: their own, or in the demo any chair."""
+        if self._settings.demo.enabled and any(chair.chat == chat for chair in self._chairs()):
+            return True
+        return chat == self._own_chat(cookies)
+
+    async def index(self, request: Request) -> Response:
+        """The page; a first visit gets a chat of its own, known again by a signed cookie."""
+        response = FileResponse(STATIC / "chat.html", headers={"Cache-Control": "no-cache"})
+        if self._own_chat(request.cookies) is None:
+            chat = str(secrets.randbelow(2**52 - 2**40) + 2**40)
+            response.set_cookie(
+                COOKIE, self._signer.dumps(chat), max_age=365 * 86400, httponly=True, samesite="lax",
+                secure=request.url.scheme == "https",
+            )  # fmt: skip
+        return response
+
+    async def static(self, name: str) -> Response:
+        """The page's own files, and nothing else."""
+        path = STATIC / name
+        if path.parent != STATIC or not path.is_file():
+            raise HTTPException(404)
+        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    async def me(self, request: Request) -> dict[str, Any]:
+        """Who sits here, and in the demo every chair there is."""
+        chairs = self._chairs() if self._settings.demo.enabled else [await self._visitor(request)]
+        async with self._database.reading() as session:
+            rows = [await self._chair(session, chair, i) for i, chair in enumerate(chairs)]
+        return {
+            "demo": self._settings.demo.enabled,
+            "title": "小哨",
+            "community": self._directory().communities[0].name if self._directory().communities else "",
+            "chairs": rows,
+            "current": chairs[0].chat,
+            "now": self._clock.now().astimezone(self._settings.zone).isoformat(),
+            "commands": [{"command": command, "title": title} for command, title in TITLES.items()],
+            "photo_limit_mb": self._settings.channels.web.photo_limit_mb,
+        }
+
+    async def _visitor(self, request: Request) -> Chair:
+        chat = self._own_chat(request.cookies)
+        if chat is None:
+            raise HTTPException(401, "请刷新页面")
+        async with self._database.reading() as session:
+            person = (
+                await session.execute(
+                    select(Person)
+                    .join(Account, Account.person_id == Person.id)
+                    .where(Account.channel == CHANNEL, Account.chat_key == chat)
+                )
+            ).scalar_one_or_none()
+            staff = (
+                person is not None
+                and (
+                    await session.execute(
+                        select(Post.id).where(Post.person_id == person.id, Post.until.is_(None)).limit(1)
+                    )
+                ).first()
+                is not None
+            )
+        name = person.name if person is not None else "居民"
+        return Chair(chat, person.id if person else 0, name, "工作人员" if staff else "居民", "", staff)
+
+    async def _chair(self, session: Any, chair: Chair, index: int) -> dict[str, Any]:
+        last = (
+            await session.execute(
+                select(WebBubble.text, WebBubble.kind)
+                .where(WebBubble.chat_key == chair.chat)
+                .order_by(WebBubble.id.desc())
+                .limit(1)
+            )
+        ).first()
+        titles = STAFF_TITLES if chair.staff else TITLES
+        return {
+            "chat": chair.chat,
+            "name": chair.name,
+            "role": chair.role,
+            "avatar": chair.name[:1],
+            "color": _COLORS[index % len(_COLORS)],
+            "hint": chair.hint,
+            "unread": await self._unread(session, chair.chat),
+            "last": (last.text or "[图片]")[:40].replace("\n", " ") if last else "",
+            "audience": "staff" if chair.staff else "resident",
+            "commands": [{"command": command, "title": title} for command, title in titles.items()],
+        }
+
+    async def _unread(self, session: Any, chat: str) -> int:
+        note = await session.get(Note, f"read:{chat}")
+        seen = int(note.value["seq"]) if note is not None else 0
+        query = select(func.count()).where(WebBubble.chat_key == chat, WebBubble.sender == "bot", WebBubble.seq > seen)
+        return int((await session.execute(query)).scalar_one())
+
+    # ---- the socket
+
+    async def socket(self, socket: WebSocket) -> None:
+        """One open page: what it missed first, then everything live."""
+        if not _same_origin(socket):
+            await socket.close(1008)
+            return
+        await socket.accept()
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(1000)
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write(socket, queue))
+                await self._listen(socket, queue)
+                writer.cancel()
+        except* (WebSocketDisconnect, RuntimeError, ConnectionError):
+            log.debug("page left")
+        finally:
+            self._hub.leave(queue)
+
+    async def _write(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        while True:
+            await socket.send_json(await queue.get())
+
+    async def _listen(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        try:
+            while True:
+                said = await socket.receive_json()
+                if isinstance(said, dict):
+                    await self._hear(socket, queue, said)
+        except WebSocketDisconnect:
+            return
+        except ValueError:
+            await socket.close(1003)
+
+    async def _hear(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]], said: dict[str, Any]) -> None:
+        match said.get("type"):
+            case "hello":
+                chats = said.get("chats")
+                await self._hello(socket, queue, chats if isinstance(chats, dict) else {})
+            case "text" | "tap" as kind:
+                chat, client_id = str(said.get("chat", "")), str(said.get("client_id", ""))[:60]
+                if not client_id or not self._may(socket.cookies, chat):
+                    queue.put_nowait({"type": "refused", "client_id": client_id, "reason": say("not_yours")})
+                    return
+                await (self._text if kind == "text" else self._tap)(queue, chat, client_id, said)
+            case "read":
+                chat = str(said.get("chat", ""))
+                if self._may(socket.cookies, chat) and isinstance(said.get("seq"), int):
+                    await self._read(chat, said["seq"])
+            case _:
+                return
+
+    async def _hello(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]], chats: dict[str, Any]) -> None:
+        async with self._database.reading() as session:
+            for chat, last in chats.items():
+                if not self._may(socket.cookies, str(chat)):
+                    continue
+                self._hub.watch(str(chat), queue)
+                top = (
+                    await session.execute(select(func.max(WebBubble.seq)).where(WebBubble.chat_key == str(chat)))
+                ).scalar_one() or 0
+                since = last if isinstance(last, int) and last <= top else 0
+                missed = await session.execute(
+                    select(WebBubble)
+                    .where(WebBubble.chat_key == str(chat), WebBubble.seq > since)
+                    .order_by(WebBubble.seq.desc())
+                    .limit(800)
+                )
+                for bubble in reversed(missed.scalars().all()):
+                    await socket.send_json(as_event(bubble))
+        await socket.send_json({"type": "ready"})
+
+    async def _text(
+        self, queue: asyncio.Queue[dict[str, Any]], chat: str, client_id: str, said: dict[str, Any]
+    ) -> None:
+        text = str(said.get("text", ""))
+        if len(text) > MAX_TEXT:
+            queue.put_nowait(
+                {"type": "refused", "client_id": client_id, "reason": "太长了，请分几次说，每次不超过4000字。"}
+            )
+            return
+        try:
+            bubble = await self._store(chat, client_id, text)
+        except Exception as error:  # the database is away: danger must be answered all the same
+            log.error("page message not stored", error=type(error).__name__)
+            danger = net.check(text)
+            reason = advice(danger) if danger is not None else "我这边出了点问题，请过一会儿再发。"
+            queue.put_nowait({"type": "refused", "client_id": client_id, "reason": reason})
+            return
+        queue.put_nowait({"type": "ack", "client_id": client_id, "bubble": bubble})
+        self._hub.publish(chat, {"type": "bubble", "chat": chat, "bubble": bubble})
+        self._hub.publish(chat, {"type": "typing", "chat": chat, "on": True})
+
+    async def _store(self, chat: str, client_id: str, text: str, photo: str = "", extra: Any = None) -> dict[str, Any]:
+        """The bubble and its place in the inbox in one commit: what is acknowledged is never lost."""
+        async with self._database.writing() as session:
+            known = (
+                await session.execute(
+                    select(WebBubble).where(WebBubble.chat_key == chat, WebBubble.client_id == client_id)
+                )
+            ).scalar_one_or_none()
+            if known is not None:
+                return as_json(known)
+            bubble = WebBubble(
+                chat_key=chat,
+                seq=await next_seq(session, chat),
+                sender="me",
+                client_id=client_id,
+                kind="photo" if photo else "text",
+                text=text,
+                photo=photo or None,
+                at=self._clock.now(),
+            )
+            session.add(bubble)
+            await session.flush()
+            update = message_update(bubble.id, chat, int(self._clock.now().timestamp()), text, photo)
+            if extra:
+                update["xiaoshao"] = extra
+            await self._inbox.put(session, CHANNEL, f"{chat}:{client_id}", chat, update)
+            stored = as_json(bubble)
+        self._inbox.arrived.set()
+        return stored
+
+    async def _tap(self, queue: asyncio.Queue[dict[str, Any]], chat: str, client_id: str, said: dict[str, Any]) -> None:
+        async with self._database.writing() as session:
+            bubble = await session.get(WebBubble, said["bubble"]) if isinstance(said.get("bubble"), int) else None
+            data = str(said.get("data", ""))
+            offered = bubble is not None and any(b["data"] == data for row in bubble.buttons for b in row)
+            if bubble is None or bubble.chat_key != chat or not offered:
+                queue.put_nowait(
+                    {"type": "refused", "client_id": client_id, "reason": "这个按钮已经过时了，请看最新的消息。"}
+                )
+                return
+            update = tap_update(bubble, data, client_id, int(self._clock.now().timestamp()))
+            new = await self._inbox.put(session, CHANNEL, f"{chat}:{client_id}", chat, update)
+        self._inbox.arrived.set()
+        log.debug("tap", new=new)
+        queue.put_nowait({"type": "ack", "client_id": client_id, "bubble": None})
+        self._hub.publish(chat, {"type": "typing", "chat": chat, "on": True})
+
+    async def _read(self, chat: str, seq: int) -> None:
+        async with self._database.writing() as session:
+            note = await session.get(Note, f"read:{chat}")
+            if note is None:
+                note = Note(key=f"read:{chat}", value={"seq": 0})
+                session.add(note)
+            if seq > int(note.value["seq"]):
+                note.value = {"seq": seq}
+            count = await self._unread(session, chat)
+        self._hub.publish(chat, {"type": "unread", "chat": chat, "count": count})
+
+    # ---- photos and time
+
+    async def photo(
+        self,
+        request: Request,
+        chat: str = Form(),
+        client_id: str = Form(max_length=60),
+        caption: str = Form(default="", max_length=MAX_TEXT),
+        file: UploadFile = File(),  # noqa: B008 - FastAPI's way
+    ) -> Response:
+        """A photo with or without words; what is no photo is refused with a sentence and loses nothing."""
+        if not self._may(request.cookies, chat):
+            return JSONResponse({"error": say("not_yours")}, 403)
+        limit = self._settings.channels.web.photo_limit_mb
+        content = await file.read(limit * 1024 * 1024 + 1)
+        try:
+            photo = await asyncio.to_thread(clean, content, limit)
+        except PhotoRefused as refused:
+            return JSONResponse({"error": say(refused.phrase, limit=limit)}, 400)
+        await asyncio.to_thread(keep, self._settings.storage, photo)
+        async with self._database.writing() as session:
+            owner = (
+                await session.execute(select(Account).where(Account.channel == CHANNEL, Account.chat_key == chat))
+            ).scalar_one_or_none()
+            community = owner.community_id if owner is not None else self._directory().communities[0].id
+            await Photos(session, self._clock.now()).register(photo, community, owner.person_id if owner else None)
+        bubble = await self._store(chat, client_id, caption, photo.id, {"photo_id": photo.id})
+        self._hub.publish(chat, {"type": "bubble", "chat": chat, "bubble": bubble})
+        return JSONResponse({"bubble": bubble})
+
+    async def media(self, request: Request, photo_id: str) -> Response:
+        """A photo, to somebody in whose chat it was shown."""
+        async with self._database.reading() as session:
+            chats = (
+                (await session.execute(select(WebBubble.chat_key).where(WebBubble.photo == photo_id).distinct()))
+                .scalars()
+                .all()
+            )
+        path = path_of(self._settings.storage, photo_id)
+        if not any(self._may(request.cookies, chat) for chat in chats) or not path.is_file():
+            raise HTTPException(404)
+        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+
+    async def time(self, jump: Jump) -> dict[str, str]:
+        """The demo's time machine: hour by hour, so that each reminder falls due in its turn."""
+        clock = self._clock
+        if not self._settings.demo.enabled or not isinstance(clock, SystemClock):
+            raise HTTPException(404)
+        async with self._jump_lock:
+            left = timedelta(hours=jump.hours)
+            while left > timedelta(0):
+                step = min(left, timedelta(hours=6))
+                async with self._database.writing() as session:
+                    await clock.forward(session, step)
+                clock.offset += step
+                left -= step
+                await self._after_jump()
+        now = clock.now().astimezone(self._settings.zone).isoformat()
+        self._hub.everybody({"type": "clock", "now": now})
+        return {"now": now}
+
+
+def message_update(number: int, chat: str, at: int, text: str, photo: str = "") -> dict[str, Any]:
+    """A page's message as the update that Telegram would send: one conversation engine for every channel."""
+    chat_id = int(chat)
+    message: dict[str, Any] = {
+        "message_id": number,
+        "date": at,
+        "chat": {"id": chat_id, "type": "private"},
+        "from": {"id": chat_id, "is_bot": False, "first_name": "居民"},
+    }
+    if photo:
+        message["photo"] = [{"file_id": f"media:{photo}", "file_unique_id": photo[:16], "width": 1, "height": 1}]
+        if text:
+            message["caption"] = text
+    else:
+        message["text"] = text
+    return {"update_id": number, "message": message}
+
+
+def tap_update(bubble: WebBubble, data: str, query_id: str, at: int) -> dict[str, Any]:
+    """A tap on a page's button as Telegram's callback query."""
+    chat_id = int(bubble.chat_key)
+    rows = [[{"text": b["text"], "callback_data": b["data"]} for b in row] for row in bubble.buttons]
+    return {
+        "update_id": bubble.id,
+        "callback_query": {
+            "id": query_id or "0",
+            "from": {"id": chat_id, "is_bot": False, "first_name": "居民"},
+            "chat_instance": bubble.chat_key,
+            "data": data,
+            "message": {
+                "message_id": bubble.id,
+                "date": at,
+                "chat": {"id": chat_id, "type": "private"},
+                "text": bubble.text or "…",
+                "reply_markup": {"inline_keyboard": rows},
+            },
+        },
+    }
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """A page of another site may not open our socket with our visitor's cookie."""
+    origin = socket.headers.get("origin")
+    return origin is None or origin.split("://", 1)[-1] == socket.headers.get("host")

@@ -1,0 +1,1 @@
+"""The conversation, shared by all channels: one router per audience and errand."""

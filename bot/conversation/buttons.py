@@ -1,0 +1,98 @@
+"""Buttons as types. What they carry is untrusted: the use case checks who taps and what is possible."""
+
+from dataclasses import dataclass
+
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+
+class CaseDo(CallbackData, prefix="c"):
+    """Do something to a case."""
+
+    act: str
+    case: int
+
+
+class Kind(CallbackData, prefix="k"):
+    """Choose a category: of a draft (case 0) or, as a correction, of a case."""
+
+    category: str
+    case: int = 0
+
+
+class KindMenu(CallbackData, prefix="m"):
+    """Show all categories, a page of them."""
+
+    page: int = 0
+    case: int = 0
+
+
+class Where(CallbackData, prefix="p"):
+    """Answer the question for the place: home, an estate by id, or 说不清."""
+
+    how: str
+    estate: int = 0
+
+
+class Same(CallbackData, prefix="s"):
+    """Is it the same as this open case? 0: none of them."""
+
+    case: int = 0
+
+
+class Which(CallbackData, prefix="w"):
+    """Which case was meant."""
+
+    act: str
+    case: int
+
+
+class ToDepartment(CallbackData, prefix="d"):
+    """Blow the whistle to this department."""
+
+    case: int
+    unit: int
+
+
+class DigestMore(CallbackData, prefix="g"):
+    """The digest's details."""
+
+    audience: str
+    week: str
+
+
+class TakeAlert(CallbackData, prefix="a"):
+    """我去看: take up a danger."""
+
+    alert: int
+
+
+class Home(CallbackData, prefix="h"):
+    """Keep this place as the person's home, or not."""
+
+    keep: int
+
+
+@dataclass(frozen=True)
+class Option:
+    """A button: its words and what it carries. Where a channel has no buttons it is a numbered line."""
+
+    text: str
+    data: str
+
+
+Rows = list[list[Option]]
+
+
+def option(text: str, data: CallbackData) -> Option:
+    """A button with a typed payload."""
+    return Option(text, data.pack())
+
+
+def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
+    """aiogram's markup of these buttons."""
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(
+        inline_keyboard=[[InlineKeyboardButton(text=o.text, callback_data=o.data) for o in row] for row in rows]
+    )

@@ -1,0 +1,271 @@
+"""Cases as people see them: what it is, where, who has it, by when, and what may be done now."""
+
+from datetime import datetime, tzinfo
+
+from bot.conversation.buttons import CaseDo, Option, Rows, option
+from bot.conversation.phrases import say
+from workflows.case_file import CaseView, Line
+from workflows.policy.lifecycle import Action, Rung, Status
+from workflows.policy.privacy import mask
+
+STATE = {
+    Status.WITH_GRID: "网格员核实中",
+    Status.WITH_PROPERTY: "物业处理中",
+    Status.WITH_COMMUNITY: "社区党委协调中",
+    Status.WITH_DEPARTMENT: "已吹哨，部门处理中",
+    Status.WAITING_FOR_RESIDENT: "等居民补充",
+    Status.TO_CONFIRM: "已报办好，等现场确认",
+    Status.TO_JUDGE: "等居民评价",
+    Status.SOLVED: "已解决",
+    Status.UNANSWERED: "已办结（居民没有答复）",
+    Status.UNFOUNDED: "核实不属实",
+    Status.WITHDRAWN: "已撤回",
+    Status.MERGED: "已并案",
+}
+ROLE = {
+    "grid_worker": "网格员",
+    "branch_secretary": "网格党支部书记",
+    "building_head": "楼栋长",
+    "liaison": "联户长",
+    "property_staff": "物业",
+    "owners_committee_head": "业委会（物管会）主任",
+    "community_secretary": "社区党委书记",
+    "community_staff": "社区工作者",
+    "department_liaison": "部门联络员",
+    "clinic_staff": "医院导诊",
+    "reporter": "居民",
+    "property": "物业",
+    "community": "社区党委",
+    "department": "部门",
+    "system": "小哨",
+}
+_DONE = {
+    Action.OPEN: "反映",
+    Action.VERIFY: "核实：属实",
+    Action.NOT_TRUE: "核实：不属实",
+    Action.ASK_RESIDENT: "请居民补充",
+    Action.SUPPLY: "居民补充",
+    Action.RESUME: "没等到补充，接着办",
+    Action.TAKE_ON: "我来解决",
+    Action.ASK_BUILDING_HEAD: "请楼栋长看一下",
+    Action.HAND_TO_PROPERTY: "转物业",
+    Action.HAND_TO_COMMUNITY: "上报社区党委",
+    Action.ACCEPT: "接下",
+    Action.CANNOT_SOLVE: "解决不了",
+    Action.CONVENE: "召集协调",
+    Action.AGREE: "协商一致",
+    Action.BLOW_WHISTLE: "吹哨",
+    Action.PLAN: "有计划",
+    Action.REFUSE: "答复：不属于我",
+    Action.REPORT_RESULT: "报告办好",
+    Action.CONFIRM: "现场确认",
+    Action.NOT_FIXED: "现场看：还没好",
+    Action.PASS_UNCONFIRMED: "没等到现场确认，直接问居民",
+    Action.JUDGE_SOLVED: "居民评价：解决",
+    Action.JUDGE_PARTLY: "居民评价：部分",
+    Action.JUDGE_NOT: "居民评价：没有解决",
+    Action.ASK_AGAIN: "再问一次居民",
+    Action.CLOSE_UNANSWERED: "没有答复，办结（不算满意）",
+    Action.CLOSE_UNFOUNDED: "没有异议，办结",
+    Action.WITHDRAW: "撤回",
+    Action.REOPEN: "重新打开",
+    Action.ESCALATE: "超时未动，升一级",
+    Action.REMIND: "提醒",
+    Action.OVERDUE: "超期催办",
+    Action.JOIN: "邻居加入",
+    Action.LEAVE: "一位邻居退出",
+    Action.ADD: "补充",
+    Action.RECLASSIFY: "更正类别",
+    Action.RELOCATE: "更正地点",
+    Action.URGE: "居民催办",
+    Action.COMMENT: "备注",
+    Action.ROUTE: "重新分派",
+    Action.MERGE: "并案",
+}
+
+
+def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """A time as people say it: 今天18:00, 明天9:30, 11月28日12:00."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = (local.date() - today).days
+    clock = f"{local.hour}:{local.minute:02d}"
+    near = {0: "今天", 1: "明天", 2: "后天", -1: "昨天", -2: "前天"}.get(days)
+    if near:
+        return f"{near}{clock}"
+    if local.year != today.year:
+        return f"{local.year}年{local.month}月{local.day}日"
+    return f"{local.month}月{local.day}日{clock}"
+
+
+def day(at: datetime, zone: tzinfo) -> str:
+    """A day: 12月9日."""
+    local = at.astimezone(zone)
+    return f"{local.month}月{local.day}日"
+
+
+def clock_line(view: CaseView, now: datetime, zone: tzinfo) -> str:
+    """Both clocks in one line, overdue said plainly."""
+    if not view.open:
+        return ""
+    if view.status in (Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT):
+        return f"您反映以来第{(now - view.opened_at).days + 1}天。"
+    late = (
+        "已经超时，正在催。" if view.rung_due_at < now else f"这一步最晚{moment(view.rung_due_at, now, zone)}前有回音。"
+    )
+    return late + f"第{(now - view.opened_at).days + 1}天，全程限{day(view.whole_due_at, zone)}前。"
+
+
+def state_line(view: CaseView) -> str:
+    """Who has it and what they are doing."""
+    if view.open and view.holder and view.status is not Status.TO_JUDGE:
+        return f"{STATE[view.status]}，负责：{view.holder}。"
+    if view.status is Status.TO_JUDGE:
+        return f"{view.holder}说办好了：{mask(view.result) or '见照片'}。等您评价。"
+    return f"{STATE[view.status]}。"
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """The beginning of a text, on one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 1] + "…"
+
+
+def opened(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
+    """The answer to a report: what was understood, who has it, by when, one-tap corrections."""
+    text = say(
+        "opened",
+        number=view.number,
+        kind=view.category_name,
+        place=view.place or say("opened.noplace"),
+        holder=view.holder,
+        due=moment(view.rung_due_at, now, zone),
+        whole=day(view.whole_due_at, zone),
+    )
+    return text, [
+        [
+            option("改类别", CaseDo(act="fix_kind", case=view.id)),
+            option("改地点", CaseDo(act="fix_place", case=view.id)),
+            option("撤回", CaseDo(act="withdraw", case=view.id)),
+        ]
+    ]
+
+
+def progress(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
+    """One case for its reporter."""
+    text = say(
+        "progress.one",
+        number=view.number,
+        kind=view.category_name,
+        place=view.place or "地点待核实",
+        state=state_line(view),
+        clock=clock_line(view, now, zone),
+    ).strip()
+    if view.status is Status.TO_JUDGE:
+        return text, verdict_rows(view)
+    rows: Rows = []
+    if view.open:
+        rows = [
+            [option("催一下", CaseDo(act="urge", case=view.id)), option("看经过", CaseDo(act="history", case=view.id))]
+        ]
+    return text, rows
+
+
+def verdict_rows(view: CaseView) -> Rows:
+    """解决 / 部分 / 没有; for 不属实 whether the resident agrees."""
+    if view.result_kind == "unfounded":
+        return [
+            [option("是这样，算了", CaseDo(act="solved", case=view.id))],
+            [option("不对，确实有问题", CaseDo(act="not", case=view.id))],
+        ]
+    return [
+        [
+            option("解决了", CaseDo(act="solved", case=view.id)),
+            option("部分解决", CaseDo(act="partly", case=view.id)),
+            option("没有", CaseDo(act="not", case=view.id)),
+        ]
+    ]
+
+
+def case_line(view: CaseView, length: int = 24) -> str:
+    """One case on one line, for lists."""
+    return f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}：{shortened(view.text, length)}"
+
+
+def option_line(view: CaseView) -> str:
+    """A case as the words of a button."""
+    return shortened(f"{view.number} {view.category_name} {view.place}", 40)
+
+
+def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, head: str = "") -> tuple[str, Rows]:
+    """A case for those who work on it at its rung, with what they may do now."""
+    words = view.text if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
+    lines = [
+        head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
+        f"【{view.number}】{view.category_name}",
+        f"地点：{view.place or '没说清，请核实'}",
+        f"居民说：{shortened(words, 300)}",
+    ]
+    if view.on_behalf_of:
+        lines.append(f"（代{view.on_behalf_of}反映）")
+    if view.reporters > 1:
+        lines.append(f"已有{view.reporters}位居民反映。")
+    if view.photos:
+        lines.append(f"附照片{len(view.photos)}张。")
+    if view.department and view.rung is Rung.COMMUNITY:
+        lines.append(f"可能的责任单位：{view.department}")
+    if view.about:
+        lines.append(f"（涉及{view.about}，已绕开）")
+    if view.reopened:
+        lines.append(f"居民评价没解决，第{view.reopened}次退回。")
+    if view.open and view.status is not Status.TO_JUDGE:
+        lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复；居民已等{(now - view.opened_at).days}天。")
+    return "\n".join(lines), staff_rows(view, capacity)
+
+
+def staff_rows(view: CaseView, capacity: str) -> Rows:  # noqa: C901 - one return per rung reads best
+    """What may be done with a case at its rung; the use case checks again who taps."""
+
+    def do(text: str, act: str) -> Option:
+        return option(text, CaseDo(act=act, case=view.id))
+
+    history = do("看经过", "history")
+    if capacity in ("building_head", "liaison"):
+        return [[do("我看过，已解决", "done"), do("说明情况", "note")]]
+    match view.status:
+        case Status.WITH_GRID:
+            rows = [[do("属实", "verify"), do("不属实", "not_true"), do("需补充", "supply")]]
+            if view.verified:
+                rows = [[do("已解决", "done"), do("需补充", "supply")]]
+            rows.append([do("我来解决", "take_on"), do("请楼栋长", "head")])
+            rows.append([*([do("联系物业", "property")] if view.has_property else []), do("上报社区", "community")])
+            if capacity == "branch_secretary":
+                rows.append([do("协调会", "convene"), do("谈妥了", "agree")])
+            return [*rows, [history]]
+        case Status.WITH_PROPERTY:
+            return [[do("已解决", "done"), do("解决不了", "cannot")], [do("什么时候去", "accept"), history]]
+        case Status.WITH_COMMUNITY:
+            rows = [[do("已解决", "done"), do("协调会", "convene"), do("谈妥了", "agree")]]
+            if view.has_property:
+                rows.append([do("转物业", "property")])
+            return [*rows, [do("吹哨", "whistle"), do("需补充", "supply")], [history]]
+        case Status.WITH_DEPARTMENT:
+            return [[do("已解决", "done"), do("有计划", "plan")], [do("不属于我", "refuse"), history]]
+        case Status.TO_CONFIRM:
+            return [[do("现场确认，好了", "confirm"), do("还没好", "not_fixed")], [history]]
+        case _:
+            return [[history]]
+
+
+def history(view: CaseView, lines: list[Line], now: datetime, zone: tzinfo, *, masked: bool = True) -> str:
+    """The record, as those may read it who may see the case. Names of residents are not in it."""
+    out = [f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}", STATE[view.status]]
+    for line in lines:
+        who = ROLE.get(line.capacity, line.capacity)
+        if line.who and line.capacity not in ("reporter", "system"):
+            who += line.who
+        note = f"：{shortened(mask(line.note) if masked else line.note, 80)}" if line.note else ""
+        where = ""
+        if line.action in (Action.BLOW_WHISTLE, Action.HAND_TO_PROPERTY, Action.HAND_TO_COMMUNITY, Action.ESCALATE):
+            where = f" → {line.holder}"
+        out.append(f"{moment(line.at, now, zone)} {who} {_DONE[line.action]}{where}{note}")
+    return "\n".join(out)

@@ -1,0 +1,144 @@
+"""Commands: start, join, help, my cases, desk, menu, digest, home."""
+
+from datetime import timedelta
+
+from bot.conversation import digest_text, resident, staff
+from bot.conversation.buttons import DigestMore, option
+from bot.conversation.talk import Talk
+from workflows.digest import Week
+from workflows.people import InvitationRefused
+from workflows.policy.permissions import Role
+
+TITLES = {
+    "/menu": "按类别反映",
+    "/cases": "我的诉求",
+    "/digest": "本周简报",
+    "/home": "我家在哪",
+    "/help": "怎么用",
+}
+STAFF_TITLES = {"/desk": "手头的事", "/digest": "本周简报", "/cases": "我的诉求", "/help": "怎么用"}
+
+
+async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
+    """A line that begins with a slash."""
+    name, _, rest = text[1:].partition(" ")
+    name, rest = name.split("@")[0].lower(), rest.strip()
+    talk.act("command")
+    talk.dialogue.pending = ""
+    match name:
+        case "start" if rest:
+            await join(talk, rest)
+        case "start":
+            await hello(talk)
+        case "join":
+            await join(talk, rest)
+        case "help":
+            await talk.say("help")
+        case "cases":
+            await resident.progress(talk)
+        case "menu":
+            await resident.menu(talk)
+        case "desk":
+            await staff.desk(talk)
+        case "digest":
+            await digest(talk, rest)
+        case "home":
+            await home(talk, rest)
+        case "invite":
+            await invite(talk, rest)
+        case _:
+            await talk.say("unknown.command")
+
+
+async def hello(talk: Talk) -> None:
+    """The first words in a chat."""
+    if talk.speaker.staff:
+        await talk.say("hello_staff", name=talk.speaker.name, posts=talk.speaker.posts(talk.directory))
+        return
+    await talk.say("hello", community=talk.directory.community(talk.speaker.community_id).name)
+
+
+async def join(talk: Talk, code: str) -> None:
+    """Take up a post with a one-time code."""
+    if not code:
+        await talk.say("join.ask")
+        return
+    try:
+        person = await talk.office.people.join(code, talk.speaker.account_id)
+    except InvitationRefused as refused:
+        await talk.say(refused.phrase)
+        return
+    posts = await talk.office.people.posts(person.id)
+    names = dict.fromkeys(digest_text.ROLE[post.role] for post in posts)
+    await talk.say("join.done", name=person.name, posts="、".join(names) or "居民")
+
+
+async def invite(talk: Talk, name: str) -> None:
+    """The secretary hands out a one-time code for somebody in the directory."""
+    mine = [d.community_id for d in talk.speaker.duties if d.role is Role.COMMUNITY_SECRETARY]
+    if not mine:
+        await talk.say("invite.not_allowed")
+        return
+    if not name:
+        await talk.say("invite.who")
+        return
+    person = await talk.office.people.named_with_post(name, mine)
+    if person is None:
+        await talk.say("invite.nobody", name=name[:20])
+        return
+    days = talk.settings.staff.invitation_days
+    code = await talk.office.people.invite(person.id, talk.speaker.person_id, timedelta(days=days))
+    posts = await talk.office.people.posts(person.id)
+    await talk.say(
+        "invite.made",
+        name=person.name,
+        posts="、".join(dict.fromkeys(digest_text.ROLE[post.role] for post in posts)),
+        code=code,
+        days=days,
+        link=f"{talk.settings.server.public_url}/?join={code}",
+    )
+
+
+async def home(talk: Talk, text: str) -> None:
+    """Where somebody lives: offered when a report names no place."""
+    if not text:
+        known = talk.speaker.home
+        await (talk.say("home.is", home=known.sentence()) if known.known_to_resident else talk.say("home.none"))
+        return
+    found = talk.directory.locate(text, prefer_community=talk.speaker.community_id)
+    if not found.routable or found.estate_id is None:
+        await talk.say("home.unknown")
+        return
+    await talk.office.people.set_home(talk.speaker.person_id, found)
+    await talk.say("home.kept", home=found.sentence())
+
+
+async def digest(talk: Talk, rest: str) -> None:
+    """The week so far, for each of this person's posts; 停 and 恢复 for the weekly one."""
+    me = talk.speaker.person_id
+    if rest in ("停", "停发", "退订", "off"):
+        await talk.office.people.set_digest(me, "off")
+        await talk.say("digest.off")
+        return
+    if rest in ("恢复", "订", "on"):
+        await talk.office.people.set_digest(me, "weekly")
+        await talk.say("digest.on")
+        return
+    week = Week.of(talk.now, talk.zone)
+    found = await talk.office.digests.for_person(me, week)
+    for one in found:
+        short, detail = digest_text.render(one)
+        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=week.key))
+        await talk.answer(short, [[more]] if detail else [])
+    if not found:
+        await talk.say("digest.none")
+
+
+async def digest_more(talk: Talk, audience: str, key: str) -> None:
+    """The details of a digest, after a tap. Computed for whoever taps, from their own posts."""
+    week = Week.named(key, talk.zone)
+    for one in await talk.office.digests.for_person(talk.speaker.person_id, week):
+        if digest_text.audience(one) == audience:
+            await talk.answer(digest_text.render(one)[1])
+            return
+    await talk.say("digest.none")

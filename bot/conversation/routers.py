@@ -1,0 +1,280 @@
+"""aiogram's routers: read the update, call one function, answer. The order is the order of importance."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiogram import Dispatcher, F, Router
+from aiogram.filters import BaseFilter
+from aiogram.fsm.context import FSMContext
+from aiogram.types import (
+    CallbackQuery,
+    ErrorEvent,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+    TelegramObject,
+)
+from nlu.safety import Danger
+
+from bot.conversation import cards, commands, resident, safety, staff
+from bot.conversation.buttons import CaseDo, DigestMore, Kind, KindMenu, Same, TakeAlert, ToDepartment, Where, Which
+from bot.conversation.phrases import say
+from bot.conversation.talk import Talk, keep
+from bot.turn import TurnStorage
+from nlu import safety as net
+from workflows.alerts import AlertNotFound
+from workflows.case_file import CaseNotFound
+from workflows.handling import Missing
+from workflows.policy.lifecycle import CLOSED, NotPossible
+from workflows.policy.permissions import NotAllowed
+
+log = structlog.get_logger()
+
+DONE = "-"  # what a button carries that has been chosen already
+
+
+class InDanger(BaseFilter):
+    """A message that speaks of danger now: by the plain-code net, or by the model when it is very sure."""
+
+    async def __call__(self, message: TelegramObject, talk: Talk) -> bool | dict[str, Danger | None]:
+        """Whether to answer with a number first; hands the handler what kind it is."""
+        assert isinstance(message, Message)
+        text = message.text or message.caption or ""
+        danger = net.check(text)
+        if danger is not None:
+            return {"danger": danger}
+        u = talk.alone
+        if u is not None and u.intent == "emergency" and u.confidence >= talk.settings.nlu.emergency_above:
+            return {"danger": None}
+        return False
+
+
+class OnDuty(BaseFilter):
+    """Somebody who holds a post."""
+
+    async def __call__(self, event: TelegramObject, talk: Talk) -> bool:
+        """Whether they do."""
+        return talk.speaker.staff
+
+
+def build(storage: TurnStorage) -> Dispatcher:
+    """The conversation engine of every channel."""
+    dispatcher = Dispatcher(storage=storage)
+    dispatcher.include_routers(_danger(), _commands(), _taps(), _staff(), _residents())
+    for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
+        observer.outer_middleware(_in_this_chat)
+    dispatcher.errors.register(_refused)
+    return dispatcher
+
+
+async def _in_this_chat(
+    handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]], event: TelegramObject, data: dict[str, Any]
+) -> Any:
+    """Answers go to the chat that the event came from."""
+    message = event.message if isinstance(event, CallbackQuery) else event
+    data["talk"].message = message if isinstance(message, Message) else None
+    return await handler(event, data)
+
+
+def _danger() -> Router:
+    router = Router(name="safety")
+
+    @router.message(F.text | F.caption, InDanger())
+    async def danger_now(message: Message, talk: Talk, state: FSMContext, danger: Danger | None) -> None:
+        await safety.answer(talk, danger, message.text or message.caption or "")
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+def _commands() -> Router:
+    router = Router(name="commands")
+
+    @router.message(F.text.startswith("/"))
+    async def command(message: Message, talk: Talk, state: FSMContext) -> None:
+        await commands.run(talk, message.text or "")
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+def _staff() -> Router:
+    router = Router(name="staff")
+
+    @router.message(OnDuty(), F.text | F.photo | F.caption)
+    async def colleague(message: Message, talk: Talk, state: FSMContext) -> None:
+        text = message.text or message.caption or ""
+        if not await staff.hear(talk, text):
+            await resident.hear(talk, text)
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+def _residents() -> Router:
+    router = Router(name="residents")
+
+    @router.message(F.text | F.photo | F.caption | F.document)
+    async def message_(message: Message, talk: Talk, state: FSMContext) -> None:
+        text = message.text or message.caption or ""
+        if message.document is not None and not talk.photo and not talk.photo_refused:
+            talk.photo_refused = "photo.not_a_photo"
+        await resident.hear(talk, text)
+        await keep(state, talk.dialogue)
+
+    @router.message()
+    async def other(message: Message, talk: Talk, state: FSMContext) -> None:
+        talk.act("unsupported")
+        await talk.say("unsupported" if message.text is None else "empty", asks="problem")
+        await keep(state, talk.dialogue)
+
+    @router.edited_message()
+    async def edited(_: Message, talk: Talk, state: FSMContext) -> None:
+        talk.act("edited")
+        await talk.say("edited")
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+def _taps() -> Router:  # noqa: C901 - one small handler per kind of button
+    router = Router(name="taps")
+
+    @router.callback_query(CaseDo.filter())
+    async def case_do(query: CallbackQuery, callback_data: CaseDo, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await _case_do(talk, callback_data)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Kind.filter())
+    async def kind(query: CallbackQuery, callback_data: Kind, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await resident.choose_kind(talk, callback_data.category, callback_data.case)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(KindMenu.filter())
+    async def kind_menu(query: CallbackQuery, callback_data: KindMenu, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await resident.menu(talk, callback_data.page, callback_data.case)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Where.filter())
+    async def where(query: CallbackQuery, callback_data: Where, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await resident.choose_place(talk, callback_data.how, callback_data.estate)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Same.filter())
+    async def same(query: CallbackQuery, callback_data: Same, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await resident.same(talk, callback_data.case)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Which.filter())
+    async def which(query: CallbackQuery, callback_data: Which, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        note, talk.dialogue.which, talk.dialogue.which_note = talk.dialogue.which_note, "", ""
+        await _case_do(talk, CaseDo(act=callback_data.act, case=callback_data.case), note)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(ToDepartment.filter(), OnDuty())
+    async def to_department(query: CallbackQuery, callback_data: ToDepartment, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await staff.whistle(talk, callback_data.case, unit_id=callback_data.unit)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(DigestMore.filter())
+    async def more(query: CallbackQuery, callback_data: DigestMore, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        await commands.digest_more(talk, callback_data.audience, callback_data.week)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(TakeAlert.filter(), OnDuty())
+    async def take(query: CallbackQuery, callback_data: TakeAlert, talk: Talk, state: FSMContext) -> None:
+        await _tapped(query)
+        mine = await talk.office.alerts.take(talk.speaker.person_id, callback_data.alert)
+        await talk.say("alert.taken" if mine else "alert.gone")
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(F.data == DONE)
+    async def chosen(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
+        talk.act("stale")
+        await query.answer(say("chosen"))
+        await keep(state, talk.dialogue)
+
+    @router.callback_query()
+    async def unknown(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
+        talk.act("stale")
+        await _tapped(query)
+        await talk.say("stale", why="请直接打字告诉我")
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+_LOOKS = ("history", "progress", "card", "fix_kind", "fix_place")  # these leave the choice open
+
+
+async def _tapped(query: CallbackQuery) -> None:
+    """The messenger is answered at once; the chosen button stays as a tick, the others go."""
+    await query.answer()
+    message = query.message
+    if not isinstance(message, Message) or message.reply_markup is None:
+        return
+    rows = message.reply_markup.inline_keyboard
+    data = query.data or ""
+    label = next((button.text for row in rows for button in row if button.callback_data == data), "")
+    looks = data.startswith(("g:", "m:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
+    if label and not looks:
+        done = InlineKeyboardButton(text=f"✓ {label}", callback_data=DONE)
+        await message.edit_reply_markup(reply_markup=InlineKeyboardMarkup(inline_keyboard=[[done]]))
+    elif label:
+        await message.edit_reply_markup(reply_markup=message.reply_markup)
+
+
+_RESIDENT_ACTS = frozenset({"solved", "partly", "not", "urge", "withdraw", "restore", "progress"})
+
+
+async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
+    match data.act:
+        case "fix_kind":
+            await talk.office.cases.look(talk.speaker.person_id, data.case)
+            await resident.menu(talk, 0, data.case)
+        case "fix_place":
+            await talk.office.cases.look(talk.speaker.person_id, data.case)
+            talk.dialogue.pending, talk.dialogue.pending_case = "fix_place", data.case
+            await talk.say("ask.new_place", asks="location")
+        case "history":
+            view, lines = await talk.office.history(talk.speaker.person_id, data.case)
+            await talk.answer(cards.history(view, lines, talk.now, talk.zone))
+        case "card":
+            await staff.show(talk, await talk.office.cases.look(talk.speaker.person_id, data.case))
+        case act if act in _RESIDENT_ACTS:
+            talk.act(act)
+            await resident.do(talk, act, data.case, note)
+        case act:
+            await staff.do(talk, act, data.case, note)
+
+
+async def _refused(event: ErrorEvent, talk: Talk, state: FSMContext) -> None:
+    """The one boundary between refusals and sentences. What is no refusal is a fault and is raised on."""
+    error = event.exception
+    match error:
+        case CaseNotFound() | AlertNotFound():
+            text = say("not_yours")
+        case NotAllowed():
+            text = say("not_allowed")
+        case NotPossible():
+            text = say("stale", why=f"这件事现在是“{cards.STATE[error.status]}”")
+            if error.status in CLOSED:
+                text += "。要再反映，直接跟我说就行。"
+        case Missing():
+            text = say(error.phrase)
+        case _:
+            raise error
+    log.info("refused", why=type(error).__name__, person=talk.speaker.person_id)
+    talk.dialogue.pending = ""
+    talk.act("refused")
+    await talk.answer(text)
+    await keep(state, talk.dialogue)

@@ -1,0 +1,142 @@
+"""One turn as a handler sees it: who speaks, what was understood, what may be done, and a way to answer."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from aiogram.fsm.context import FSMContext
+from aiogram.types import Message
+
+from bot.conversation.buttons import Rows, keyboard
+from bot.conversation.cards import ROLE
+from bot.conversation.dialogue import Dialogue
+from bot.conversation.phrases import say
+from bot.settings import Settings
+from nlu.understanding import Understanding
+from workflows.directory import Directory
+from workflows.office import Office
+from workflows.policy.permissions import Role
+from workflows.policy.places import Address
+
+
+@dataclass(frozen=True)
+class Duty:
+    """A post somebody holds, as far as a conversation needs it."""
+
+    role: Role
+    community_id: int
+    unit_id: int | None
+    grid_id: int | None
+    estate_id: int | None
+    building_id: int | None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who is writing."""
+
+    person_id: int
+    account_id: int
+    community_id: int
+    name: str
+    phone: str
+    home: Address
+    duties: tuple[Duty, ...] = ()
+    newcomer: bool = False
+
+    @property
+    def staff(self) -> bool:
+        """Whether they hold any post."""
+        return bool(self.duties)
+
+    def has(self, *roles: Role) -> bool:
+        """Whether one of their posts is one of these."""
+        return any(duty.role in roles for duty in self.duties)
+
+    def posts(self, directory: Directory) -> str:
+        """Their posts in words."""
+        parts = []
+        for duty in self.duties:
+            at = directory.unit(duty.unit_id).name if duty.unit_id is not None else ""
+            if not at and duty.estate_id is not None:
+                at = directory.estate(duty.estate_id).name
+            parts.append(f"{at}{ROLE[duty.role]}")
+        return "、".join(dict.fromkeys(parts)) or "居民"
+
+
+@dataclass
+class Talk:
+    """What a handler works with in one turn. Rules of the ladder are not here but in the office."""
+
+    office: Office
+    speaker: Speaker
+    dialogue: Dialogue
+    settings: Settings
+    now: datetime
+    alone: Understanding | None = None
+    joined: Understanding | None = None
+    photo: str = ""
+    photo_refused: str = ""
+    channel: str = "web"
+    said: list[str] = field(default_factory=list)
+    message: Message | None = None
+
+    @property
+    def zone(self) -> tzinfo:
+        """The neighbourhood's time zone."""
+        return self.settings.zone
+
+    @property
+    def directory(self) -> Directory:
+        """Places and units."""
+        return self.office.directory
+
+    def act(self, name: str) -> None:
+        """Note what this turn was understood as."""
+        self.dialogue.act = name
+
+    async def answer(self, text: str, rows: Rows | None = None, *, asks: str = "") -> None:
+        """Say something in this chat. `asks` is what a next line would answer; buttons can be typed as numbers."""
+        assert self.message is not None
+        rows = rows or []
+        self.said.append(text)
+        self.dialogue.asked = asks
+        self.dialogue.options = [[option.text, option.data] for row in rows for option in row]
+        await self.message.answer(text, reply_markup=keyboard(rows))
+
+    async def say(self, key: str, rows: Rows | None = None, *, asks: str = "", **values: Any) -> None:
+        """`answer` with a phrase."""
+        await self.answer(say(key, **values), rows, asks=asks)
+
+    def locate(self, text: str, understanding: Understanding | None) -> Address:
+        """The address that a message names."""
+        entities: dict[str, list[str]] = {}
+        for entity in understanding.entities if understanding is not None else ():
+            entities.setdefault(entity.kind, []).append(entity.value)
+        return self.directory.locate(
+            text, prefer_community=self.speaker.community_id, entities=entities, home=self.speaker.home
+        )
+
+    def category(self, code: str) -> str:
+        """A category's name in front of people."""
+        return self.settings.categories.get(code, code)
+
+    def touch(self, case_id: int) -> None:
+        """The bubbles that follow now may belong to this case."""
+        self.dialogue.recent, self.dialogue.recent_at = case_id, self.now.isoformat()
+
+    def in_recent(self) -> bool:
+        """Whether a bubble now may belong to the last report."""
+        return self.dialogue.recent is not None and self.dialogue.is_recent(
+            self.now, self.settings.listening.fragment_minutes
+        )
+
+
+async def keep(state: FSMContext, dialogue: Dialogue) -> None:
+    """Write the dialogue's notes back into aiogram's state, at the end of the turn."""
+    await state.set_data(dialogue.keep())
+
+
+def soon(now: datetime, minutes: float) -> datetime:
+    """In so many minutes."""
+    return now + timedelta(minutes=minutes)

@@ -1,0 +1,127 @@
+"""Plain words that mean the same in every dialogue: yes, no, never mind, a correction, one of these numbers."""
+
+import re
+
+_TAIL = r"[啊呀吧呢嘛的了哈哦噢~！!。.，,\s]*"
+_YES = re.compile(
+    rf"(对|是|嗯+|好|行|可以|没错|就是|同一件|一样|是同一件|是的|对的|对对|是这个|就是这个|就这个|对就是{_TAIL}|OK|ok|yes){_TAIL}"
+)
+_SAME = re.compile(r"(是|就|对).{0,4}(同一|一件|这件|这个|它)|同一(件|个)|一样的|也是这")
+_NO = re.compile(
+    rf"(不是|不对|不一样|不同|都不是|没有|不|否|另一件|另外的|别的|no|NO){_TAIL}|不是.{{0,4}}(同一|一件|一回|这件|这个).*|不是一(码|回)事.*|(这|我这)?是?另(一|外).{{0,6}}"
+)
+_NEVER_MIND = re.compile(
+    rf"(唉|哎|嗯|那|那就)?[，,]?(算了|不用了|不要了|不说了|不反映了|不报了|撤了|撤回|撤销|取消|没事了|发错了?|点错了|当我没说|不弄了|不办了|不麻烦了|先不报了|我撤回|撤了吧)"
+    rf"[，,]?(吧|啊|了|算了|不用了|不弄了|不反映了|我自己弄|谢谢|没事|没事了|不麻烦你们了|不麻烦了|当我没说)*{_TAIL}"
+)
+_CORRECTION = re.compile(
+    r"(说|打|写|发|输|记)错|不对[，, ]|更正|改一下|应该是|不是.{1,10}[，, ]?(是|而是)|纠正|错了[，, ]|搞错|弄错"
+)
+_MORE = re.compile(r"^(还有|另外|再就是|对了|顺便|还要反映|再反映|再说一个|除了这个)|也(有|是|不|坏|没|要|这样|一样)")
+_DONT_KNOW = re.compile(r"不(知道|清楚|晓得|太清楚)|说不(清|好|准|上来)|不好说|记不(清|得)")
+_PARTLY = re.compile(
+    r"(只|就|才).{0,6}(一半|一部分|一点|一个|半)|一半|部分|有的.{0,6}(没|还)|还(差|剩)|没(弄|修|清|处理)(完|干净|彻底)|不彻底"
+)
+_FIXED = re.compile(r"(修|弄|处理|解决|搞|整|换|清)(好|完|妥|利索)了?|解决了|好了|亮了|通了|不漏了|没问题了|满意")
+_NOT_FIXED = re.compile(
+    r"没(解决|修好|弄好|好|人|动静|用|变化|效果)|还(是|在|没|那样)|根本没|白(修|弄)|糊弄|敷衍|没修|没弄|没来|不行|又(坏|不|漏|堵|停|黑|来)|修了个|寂寞|照样|依旧|依然"
+)
+_AGAIN = re.compile(r"又(坏|不|漏|堵|停|黑|响|臭|来|有|冒|开始|犯|跟以前|凉|冷|那样|成)")
+_HAN_NUMBER = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_NUMBER = re.compile(r"(?:第|选|选第|就)?\s*([1-9]|1\d|[一二两三四五六七八九])\s*(?:个|项|条|件|号|种|类)?\s*[。.!！]?")
+_DECORATION = re.compile(r"[^\w]+")
+
+
+def yes(text: str) -> bool:
+    """对、是的、就是这个."""
+    bare = text.strip()
+    return not no(bare) and bool(_YES.fullmatch(bare) or (len(bare) <= 16 and _SAME.search(bare)))
+
+
+def no(text: str) -> bool:
+    """不是、不一样."""
+    return bool(_NO.fullmatch(text.strip()))
+
+
+def never_mind(text: str) -> bool:
+    """算了、不用了、发错了."""
+    return len(text.strip()) <= 24 and bool(_NEVER_MIND.fullmatch(text.strip()))
+
+
+def correction(text: str) -> bool:
+    """说错了、不是3号楼是5号楼."""
+    return bool(_CORRECTION.search(text))
+
+
+def more(text: str) -> bool:
+    """还有、另外: a further matter is announced."""
+    return bool(_MORE.search(text.strip()))
+
+
+def dont_know(text: str) -> bool:
+    """说不清."""
+    return len(text) <= 16 and bool(_DONT_KNOW.search(text))
+
+
+def partly(text: str) -> bool:
+    """修了一半."""
+    return bool(_PARTLY.search(text))
+
+
+def fixed(text: str) -> bool:
+    """修好了; not when the same line says that it isn't."""
+    return bool(_FIXED.search(text)) and not not_fixed(text)
+
+
+def not_fixed(text: str) -> bool:
+    """还是那样、没人来."""
+    return bool(_NOT_FIXED.search(text))
+
+
+def again(text: str) -> bool:
+    """又坏了."""
+    return bool(_AGAIN.search(text))
+
+
+_BEHALF = re.compile(
+    r"(?:帮|替|代|给)(?P<name>[^，。,.\s说]{0,6}?(?:大爷|大娘|大妈|奶奶|爷爷|阿姨|叔叔|老人家?|姥姥|姥爷|婆婆|公公|我妈|我爸|母亲|父亲|老太太|老爷子|大叔|大婶|邻居|师傅|先生|女士|老师))"
+    r"(?:.{0,8}?)(?:反映|反应|说|问|报|提|上报|登记|求助|来)"
+)
+_CONSENT = re.compile(
+    r"(他|她|老人|本人|人家|大爷|大妈|奶奶|爷爷)?.{0,4}(同意|知道|让我|托我|叫我|要我|委托|请我|拜托)"
+)
+_ABUSE = re.compile(
+    r"傻[逼比x×叉]|混蛋|王八|滚蛋|滚|妈的|他妈|垃圾(系统|机器|玩意|东西)|废物|去死|蠢|白痴|智障|狗屁|操你|草你|sb|SB"
+)
+
+
+def on_behalf(text: str) -> str:
+    """For whom somebody reports (帮王大爷反映…); empty when for themselves."""
+    found = _BEHALF.search(text)
+    return found.group("name")[:40] if found else ""
+
+
+def consents(text: str) -> bool:
+    """Whether the words say that the other one knows and agrees."""
+    return bool(_CONSENT.search(text))
+
+
+def abusive(text: str) -> bool:
+    """Insults; only used to find the fitting answer where there is no matter in the message."""
+    return bool(_ABUSE.search(text))
+
+
+def chosen(text: str, options: list[list[str]]) -> str:
+    """The payload of the offered button that a typed number or its own words name; empty if none."""
+    bare = text.strip()
+    number = _NUMBER.fullmatch(bare)
+    if number:
+        n = _HAN_NUMBER.get(number.group(1)) or int(number.group(1))
+        return options[n - 1][1] if 1 <= n <= len(options) else ""
+    plain = _DECORATION.sub("", bare)
+    if not plain:
+        return ""
+    for words, payload in options:
+        if plain == _DECORATION.sub("", words):
+            return payload
+    return ""

@@ -1,0 +1,224 @@
+"""Delivers the outbox: in order within a chat, again after trouble, within every messenger's limits."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy import select
+
+from bot.clock import Clock
+from bot.metrics import COURIER_LAG, SENT
+from workflows.database import Database
+from workflows.models import Account, Outbound
+
+log = structlog.get_logger()
+
+GIVE_UP = timedelta(hours=48)
+MAX_PAUSE = timedelta(minutes=10)
+
+
+class DeliveryError(Exception):
+    """The messenger did not take a message."""
+
+
+class TryLater(DeliveryError):
+    """It did not arrive, surely: send again after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+
+class OutcomeUnknown(DeliveryError):
+    """It may or may not have arrived: an answer is sent again, a digest is not."""
+
+
+class Rejected(DeliveryError):
+    """It will never be taken. `blocked` when the chat itself is closed to us."""
+
+    def __init__(self, reason: str, *, blocked: bool = False) -> None:
+        super().__init__(reason)
+        self.blocked = blocked
+
+
+class Messenger(Protocol):
+    """One channel's way out."""
+
+    async def deliver(self, row: Outbound) -> str | None:
+        """Send one row; returns the messenger's own id of the message, if it gives one.
+
+        Raises:
+            TryLater, OutcomeUnknown, Rejected: as their docstrings say.
+        """
+
+
+@dataclass
+class Pace:
+    """A messenger's limits: so many messages a second in all, and this gap within one chat."""
+
+    per_second: float
+    per_chat_seconds: float = 0.0
+
+
+class Courier:
+    """One task per process; chats are served side by side, each in order."""
+
+    def __init__(
+        self, database: Database, messengers: Mapping[str, Messenger], paces: Mapping[str, Pace], clock: Clock
+    ) -> None:
+        self._database = database
+        self._messengers = messengers
+        self._paces = paces
+        self._clock = clock
+        self._next_slot: dict[str, float] = {}
+        self._chat_slot: dict[tuple[str, str], float] = {}
+        self._stopping = False
+        self.wake = asyncio.Event()
+        self.last_round: datetime | None = None
+
+    async def run(self) -> None:
+        """Until stopped: deliver what may go, then wait for more."""
+        while not self._stopping:
+            self.wake.clear()
+            try:
+                sent = await self.once()
+            except OSError as error:  # the database is away: the rows are safe, try again
+                log.warning("courier cannot reach the database", error=type(error).__name__)
+                sent = 0
+                await self._pause(1.0)
+            if not sent:
+                await self._pause(0.5)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.wake.wait(), timeout=seconds)
+        except TimeoutError:
+            return
+
+    def stop(self) -> None:
+        """Finish the messages in hand and return."""
+        self._stopping = True
+        self.wake.set()
+
+    async def drain(self) -> None:
+        """Deliver everything that may go now."""
+        while await self.once():
+            pass
+
+    async def once(self) -> int:
+        """One round over all chats. Returns how many rows left the outbox."""
+        chats = await self._waiting()
+        self.last_round = datetime.now(UTC)  # noqa: TID251 - the world's time
+        if not chats:
+            return 0
+        lanes = asyncio.Semaphore(16)
+
+        async def serve(rows: Sequence[Outbound]) -> int:
+            async with lanes:
+                return await self._serve(rows)
+
+        return sum(await asyncio.gather(*(serve(rows) for rows in chats)))
+
+    async def _waiting(self) -> list[list[Outbound]]:
+        now, world = self._clock.now(), datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
+        async with self._database.reading() as session:
+            rows = (
+                await session.execute(
+                    select(Outbound)
+                    .where(
+                        Outbound.state == "waiting",
+                        Outbound.not_before <= now,
+                        Outbound.channel.in_(list(self._messengers)),
+                    )
+                    .order_by(Outbound.id)
+                    .limit(500)
+                )
+            ).scalars()
+            chats: dict[tuple[str, str], list[Outbound]] = {}
+            for row in rows:
+                chats.setdefault((row.channel, row.chat_key), []).append(row)
+        oldest = min((rows[0].created_at for rows in chats.values()), default=now)
+        COURIER_LAG.set(max(0.0, (now - oldest).total_seconds()))
+        # A chat whose first row waits for its retry waits as a whole: order is kept.
+        return [rows for rows in chats.values() if rows[0].retry_at is None or rows[0].retry_at <= world]
+
+    async def _serve(self, rows: Sequence[Outbound]) -> int:
+        sent = 0
+        for row in rows:
+            if self._stopping or not await self._send(row):
+                break
+            sent += 1
+        return sent
+
+    async def _send(self, row: Outbound) -> bool:
+        """Whether the chat may go on with its next row."""
+        await self._keep_pace(row)
+        try:
+            message_id = await self._messengers[row.channel].deliver(row)
+        except TryLater as error:
+            await self._retry(row, error, timedelta(seconds=error.seconds))
+            return False
+        except OutcomeUnknown as error:
+            if row.resend:
+                await self._retry(row, error, self._backoff(row))
+                return False
+            await self._finish(row, "dead", error="outcome unknown, not sent twice")
+            return True
+        except Rejected as error:
+            await self._finish(row, "dead", error=str(error), blocked=error.blocked)
+            return True
+        await self._finish(row, "sent", message_id=message_id)
+        return True
+
+    async def _keep_pace(self, row: Outbound) -> None:
+        pace = self._paces.get(row.channel)
+        if pace is None:
+            return
+        loop = asyncio.get_running_loop()
+        chat = (row.channel, row.chat_key)
+        at = max(loop.time(), self._next_slot.get(row.channel, 0.0), self._chat_slot.get(chat, 0.0))
+        self._next_slot[row.channel] = at + 1.0 / pace.per_second
+        if pace.per_chat_seconds:
+            self._chat_slot[chat] = at + pace.per_chat_seconds
+            if len(self._chat_slot) > 10_000:
+                self._chat_slot = {key: slot for key, slot in self._chat_slot.items() if slot > loop.time()}
+        if at > loop.time():
+            await asyncio.sleep(at - loop.time())
+
+    @staticmethod
+    def _backoff(row: Outbound) -> timedelta:
+        return min(MAX_PAUSE, timedelta(seconds=0.5 * 2 ** min(row.attempts, 12)))
+
+    async def _retry(self, row: Outbound, error: DeliveryError, pause: timedelta) -> None:
+        world = datetime.now(UTC)  # noqa: TID251 - the world's time
+        async with self._database.writing() as session:
+            kept = await session.get_one(Outbound, row.id)
+            kept.attempts += 1
+            kept.error = str(error)[:500]
+            if self._clock.now() - kept.created_at > GIVE_UP and kept.attempts > 20:
+                kept.state = "dead"
+                SENT.labels(row.channel, "given_up").inc()
+                return
+            kept.retry_at = world + max(pause, self._backoff(row) if pause == timedelta(0) else pause)
+        SENT.labels(row.channel, "retry").inc()
+
+    async def _finish(
+        self, row: Outbound, state: str, *, message_id: str | None = None, error: str = "", blocked: bool = False
+    ) -> None:
+        """Each row is recorded right after its own send: a crash between the two doubles at most one message."""
+        async with self._database.writing() as session:
+            kept = await session.get_one(Outbound, row.id)
+            kept.state, kept.message_id, kept.error = state, message_id, error[:500]
+            kept.sent_at = self._clock.now() if state == "sent" else None
+            if blocked:
+                account = (
+                    await session.execute(
+                        select(Account).where(Account.channel == row.channel, Account.chat_key == row.chat_key)
+                    )
+                ).scalar_one_or_none()
+                if account is not None:
+                    account.blocked_at = self._clock.now()
+        SENT.labels(row.channel, state).inc()

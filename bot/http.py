@@ -1,0 +1,79 @@
+"""The HTTP application: page, health, metrics, and the headers that every answer carries."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import func, select
+
+from bot.channels.web.page import Page
+from workflows.models import Outbound
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+LAG_LIMIT_SECONDS = 60.0
+
+
+def build_http(app: "App", page: Page) -> FastAPI:
+    """All routes of the product."""
+    http = FastAPI(title="小哨 Xiaoshao", docs_url=None, redoc_url=None)
+
+    @http.middleware("http")
+    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.setdefault("Content-Security-Policy", _CSP)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), camera=(self)")
+        return response
+
+    @http.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @http.get("/readyz")
+    async def readyz() -> Response:
+        """Database, NLU and courier: 503 when the product cannot do its work. The NLU may be away: intake goes on."""
+        database = await app.database.answers()
+        lag = await _lag(app) if database else None
+        ready = database and lag is not None and lag < LAG_LIMIT_SECONDS
+        body = {
+            "ready": ready,
+            "database": "ok" if database else "down",
+            "nlu": "ok" if app.nlu_ready else "starting or down: intake by menu",
+            "courier_lag_seconds": lag,
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+    @http.get("/metrics")
+    async def metrics() -> Response:
+        """For Prometheus."""
+        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    if app.settings.channels.web.enabled:
+        http.include_router(page.router())
+    if app.settings.channels.telegram.how == "webhook":
+        from bot.channels.telegram import webhook_router
+
+        http.include_router(webhook_router(app.settings, app.inbox))
+    return http
+
+
+async def _lag(app: "App") -> float:
+    """Age in seconds of the oldest message that could be delivered now."""
+    now = app.clock.now()
+    async with app.database.reading() as session:
+        oldest = (
+            await session.execute(
+                select(func.min(Outbound.not_before)).where(Outbound.state == "waiting", Outbound.not_before <= now)
+            )
+        ).scalar_one()
+    return max(0.0, (now - oldest).total_seconds()) if oldest is not None else 0.0

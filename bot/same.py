@@ -1,0 +1,65 @@
+"""`xiaoshao same`: are two reports one problem? The same judgement that intake uses, measured on pairs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.settings import Settings
+from nlu.understanding import REQUEST_INTENTS, Understander, Understanding
+from workflows.directory import Directory
+from workflows.policy.duplicates import Report, likeness
+
+
+class PairsError(Exception):
+    """A line of the file cannot be used; the text names file and line."""
+
+
+def read_pairs(path: Path) -> list[Mapping[str, Any]]:
+    """All pairs of a JSONL file.
+
+    Raises:
+        PairsError: naming the line.
+    """
+    pairs = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise PairsError(f"{path}: cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            pair = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise PairsError(f"{path}:{number}: is not JSON: {error.msg}") from None
+        if not isinstance(pair, dict) or not {"id", "a", "b"} <= pair.keys():
+            raise PairsError(f'{path}:{number}: needs "id", "a" and "b"')
+        pairs.append(pair)
+    return pairs
+
+
+async def judge_pairs(
+    settings: Settings, pairs: Sequence[Mapping[str, Any]], understander: Understander
+) -> dict[str, Any]:
+    """Judge every pair; `accuracy` counts those whose line says what is right."""
+    predictions, right, known = [], 0, 0
+    for pair in pairs:
+        score = likeness(await _report(pair["a"], understander), await _report(pair["b"], understander))
+        alike = score >= settings.nlu.same_above
+        predictions.append({"id": pair["id"], "same": alike, "score": round(score, 4)})
+        if "same" in pair:
+            known += 1
+            right += alike == bool(pair["same"])
+    return {"n": len(pairs), "accuracy": round(right / known, 4) if known else None, "predictions": predictions}
+
+
+async def _report(text: str, understander: Understander) -> Report:
+    u: Understanding = await understander.understand(text)
+    entities: dict[str, list[str]] = {}
+    for entity in u.entities:
+        entities.setdefault(entity.kind, []).append(entity.value)
+    address = Directory().locate(text, prefer_community=None, entities=entities)
+    ranking = tuple((label, score) for label, score in u.ranking if label in REQUEST_INTENTS)
+    category = ranking[0][0] if ranking else u.intent
+    return Report(u.text, category, address, ranking)

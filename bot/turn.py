@@ -1,0 +1,444 @@
+"""One update, one transaction: the inbox, aiogram's state in SQL, and a session that writes to the outbox."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.base import BaseSession
+from aiogram.fsm.state import State
+from aiogram.fsm.storage.base import BaseStorage, StateType, StorageKey
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    SendMessage,
+    SendPhoto,
+    TelegramMethod,
+)
+from aiogram.methods.base import TelegramType
+from aiogram.types import Chat as TelegramChat
+from aiogram.types import Message, Update
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.metrics import TURN_SECONDS, TURNS
+from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
+from workflows.database import Database
+from workflows.models import Chat, Inbound, Outbound
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 5
+BATCH = 32
+_FIELDS = ("text", "caption", "photo", "reply_markup", "message_id", "callback_query_id", "show_alert")
+_KEPT = (SendMessage, SendPhoto, EditMessageText, EditMessageReplyMarkup, AnswerCallbackQuery)
+TYPED = "typed"  # id of a tap that was typed as a number or a word: there is no query to answer
+
+
+class TextBot(Bot):
+    """A bot whose only use is to give methods a way into the outbox; its token is never sent anywhere."""
+
+
+@dataclass
+class Turn:
+    """One update being handled: its chat, its transaction, and what it says."""
+
+    session: AsyncSession
+    chat: Chat
+    inbound: Inbound
+    now: datetime
+    said: list[Outbound] = field(default_factory=list)
+
+    def say(self, method: str, payload: dict[str, Any]) -> None:
+        """Write to the outbox, to be delivered when this turn is committed."""
+        row = Outbound(
+            channel=self.inbound.channel,
+            chat_key=self.inbound.chat_key,
+            method=method,
+            payload=payload,
+            inbound_id=self.inbound.id,
+            created_at=self.now,
+            not_before=self.now,
+        )
+        self.said.append(row)
+        self.session.add(row)
+
+
+_turn: ContextVar[Turn] = ContextVar("turn")
+
+
+class OutboxSession(BaseSession):
+    """An aiogram session that sends nothing: each method becomes a row of the outbox, part of the turn."""
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+        timeout: int | None = None,  # noqa: ASYNC109 - aiogram's signature
+    ) -> TelegramType:
+        """Record the method; answer as the messenger would, with a made-up message."""
+        turn = _turn.get()
+        if isinstance(method, _KEPT):
+            self._keep(turn, method)
+        if isinstance(method, SendMessage | SendPhoto):
+            made_up = Message(
+                message_id=0, date=turn.now, chat=TelegramChat(id=int(turn.inbound.chat_key), type="private")
+            )
+            return cast(TelegramType, made_up)
+        return cast(TelegramType, True)
+
+    def _keep(self, turn: Turn, method: TelegramMethod[Any]) -> None:
+        if isinstance(method, AnswerCallbackQuery):
+            if method.callback_query_id == TYPED:
+                if method.text:
+                    turn.say("SendMessage", {"text": method.text})
+                return
+            if not method.text and turn.inbound.channel == "web":
+                return
+        if isinstance(method, EditMessageText | EditMessageReplyMarkup) and not method.message_id:
+            return
+        turn.say(type(method).__name__, fields_of(method))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def stream_content(
+        self,
+        url: str,
+        headers: dict[str, Any] | None = None,
+        timeout: int = 30,  # noqa: ASYNC109 - aiogram's signature
+        chunk_size: int = 65536,
+        raise_for_status: bool = True,
+    ) -> AsyncGenerator[bytes, None]:
+        """Photos are fetched before the turn, never inside it.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("a turn does not wait on the network: fetch before it")
+        yield b""
+
+
+def fields_of(method: TelegramMethod[Any]) -> dict[str, Any]:
+    """What of a method the channels need, as JSON."""
+    out: dict[str, Any] = {}
+    for name in _FIELDS:
+        value = getattr(method, name, None)
+        if value is None:
+            continue
+        out[name] = value.model_dump(mode="json", exclude_none=True) if hasattr(value, "model_dump") else value
+    return out
+
+
+class TurnStorage(BaseStorage):
+    """aiogram's state kept in the chat's row of the turn's own transaction."""
+
+    async def set_state(self, key: StorageKey, state: StateType = None) -> None:
+        """Set what is being talked about."""
+        _turn.get().chat.state = state.state if isinstance(state, State) else state
+
+    async def get_state(self, key: StorageKey) -> str | None:
+        """What is being talked about."""
+        return _turn.get().chat.state
+
+    async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
+        """Replace the dialogue's notes."""
+        _turn.get().chat.data = dict(data)
+
+    async def get_data(self, key: StorageKey) -> dict[str, Any]:
+        """The dialogue's notes."""
+        return dict(_turn.get().chat.data or {})
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Inbox:
+    """Stores updates before anything else happens to them, each once under its channel's own id."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self.arrived = asyncio.Event()
+
+    async def receive(self, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]) -> bool:
+        """Store and commit. False when this update was stored before: a redelivery."""
+        async with self._database.writing() as session:
+            new = await self.put(session, channel, update_key, chat_key, update)
+        self.arrived.set()
+        return new
+
+    async def put(
+        self, session: AsyncSession, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]
+    ) -> bool:
+        """Store within a transaction of the caller's; call `arrived.set()` after its commit."""
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        statement = (
+            insert(Inbound)
+            .values(
+                channel=channel,
+                update_key=update_key,
+                chat_key=chat_key,
+                update=dict(update),
+                received_at=self._clock.now(),
+                state="waiting",
+                attempts=0,
+                error="",
+            )
+            .on_conflict_do_nothing(index_elements=["channel", "update_key"])
+            .returning(Inbound.id)
+        )
+        return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was made of a message before its turn: alone, together with the unfinished report before it, its photo."""
+
+    alone: Understanding | None = None
+    joined: Understanding | None = None
+    photo: dict[str, Any] | None = None
+    trouble: Exception | None = None  # the photo could not be fetched: the turn is tried again
+
+
+Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
+Finish = Callable[[AsyncSession, Turn, dict[str, Any]], Awaitable[None]]
+Apologise = Callable[[Turn], None]
+Fetch = Callable[[Inbound], Awaitable[dict[str, Any] | None]]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the application adds to a turn.
+
+    `prepare` gives the handlers what they take by name, `finish` turns what the workflow wants said into outbox
+    rows, `apologise` answers a message that cannot be handled, `as_tap` reads a typed number as the button it names,
+    `internal` handles what nobody typed, such as a report that was left unfinished.
+    `context` gives the unfinished report that a new bubble may belong to.
+    """
+
+    prepare: Prepare
+    finish: Finish
+    apologise: Apologise
+    as_tap: Callable[[Update, Chat], Update]
+    context: Callable[[Chat, datetime], str]
+    internal: Callable[[str, Update, Turn, dict[str, Any]], Awaitable[None]]
+
+
+class Turns:
+    """Takes waiting updates chat by chat, in order, and handles each in a transaction of its own making.
+
+    Updates of different chats share a commit, each under its own savepoint: one that fails takes nothing with it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        inbox: Inbox,
+        understander: Understander,
+        clock: Clock,
+        hooks: Hooks,
+        fetchers: Mapping[str, Fetch] | None = None,
+    ) -> None:
+        self._fetchers = fetchers or {}
+        self._database = database
+        self._dispatcher = dispatcher
+        self._inbox = inbox
+        self._understander = understander
+        self._clock = clock
+        self._hooks = hooks
+        self._session = OutboxSession()
+        self._bot = TextBot("1:outbox", session=self._session)
+        self.done = asyncio.Event()  # set after each batch: the courier has work
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until stopped: handle what is waiting, then wait for more."""
+        while not self._stopping:
+            self._inbox.arrived.clear()
+            if not await self.once():
+                try:
+                    await asyncio.wait_for(self._inbox.arrived.wait(), timeout=1.0)
+                except TimeoutError:
+                    continue  # another process may have stored one, or a retry has come due
+
+    def stop(self) -> None:
+        """Finish the batch in hand and return."""
+        self._stopping = True
+        self._inbox.arrived.set()
+
+    async def drain(self) -> None:
+        """Handle everything that is waiting now."""
+        while await self.once():
+            pass
+
+    async def once(self) -> int:
+        """One batch: at most one update per chat. Returns how many were taken."""
+        heads = await self._heads()
+        if not heads:
+            return 0
+        read = await asyncio.gather(*(self._read(row) for row in heads))
+        started = asyncio.get_running_loop().time()
+        async with self._database.writing() as session:
+            for row, understood in zip(heads, read, strict=True):
+                await self._handle(session, row.id, understood)
+        TURN_SECONDS.observe(asyncio.get_running_loop().time() - started)
+        self.done.set()
+        return len(heads)
+
+    async def _heads(self) -> Sequence[Inbound]:
+        """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
+        async with self._database.reading() as session:
+            rows = (
+                await session.execute(
+                    select(Inbound).where(Inbound.state == "waiting").order_by(Inbound.id).limit(BATCH * 8)
+                )
+            ).scalars()
+            heads: dict[tuple[str, str], Inbound] = {}
+            for row in rows:
+                heads.setdefault((row.channel, row.chat_key), row)
+        now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
+        return [row for row in heads.values() if row.retry_at is None or row.retry_at <= now][:BATCH]
+
+    async def _read(self, row: Inbound) -> Read:
+        """The only wait on the network, outside any transaction."""
+        photo: dict[str, Any] | None = row.update.get("xiaoshao")
+        if row.channel in self._fetchers and photo is None:
+            try:
+                photo = await self._fetchers[row.channel](row)
+            except OSError as error:
+                if row.attempts < MAX_ATTEMPTS - 1:
+                    return Read(trouble=error)
+                photo = {"photo_refused": "photo.unreachable"}
+        words = words_of(row.update)
+        if not words or words.startswith("/"):
+            return Read(photo=photo)
+        async with self._database.reading() as session:
+            chat = (
+                await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
+            ).scalar_one_or_none()
+        own = (row.update.get("xiaoshao") or {}).get("event")
+        before = self._hooks.context(chat, self._clock.now()) if chat is not None and own is None else ""
+        try:
+            alone = await self._understander.understand(words)
+            joined = await self._understander.understand(f"{before} {words}") if before else None
+        except NluUnavailable:
+            return Read(photo=photo)
+        return Read(alone, joined, photo)
+
+    async def _handle(self, session: AsyncSession, inbound_id: int, read: Read) -> None:
+        row = await self._claim(session, inbound_id)
+        if row is None:
+            return
+        chat_id = row.chat_key
+        try:
+            async with session.begin_nested():
+                await self._turn(session, row, read)
+        except Exception as error:  # whatever one message does, the others go on
+            session.expire_all()
+            row = await session.get_one(Inbound, inbound_id)
+            await self._failed(session, row, error)
+        else:
+            row.state, row.done_at = "done", self._clock.now()
+            TURNS.labels(row.channel, "done").inc()
+        log.debug("turn", channel=row.channel, chat=chat_id, state=row.state)
+        await session.flush()
+
+    async def _claim(self, session: AsyncSession, inbound_id: int) -> Inbound | None:
+        """The row, if it is still ours to do; on PostgreSQL its chat is held for this transaction."""
+        if session.get_bind().dialect.name == "postgresql":
+            row = await session.get(Inbound, inbound_id)
+            if row is not None:
+                key = f"{row.channel}:{row.chat_key}"
+                held = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
+                got = await session.execute(held, {"key": key})
+                if not got.scalar_one():
+                    return None
+                await session.refresh(row)
+        else:
+            row = await session.get(Inbound, inbound_id)
+        return row if row is not None and row.state == "waiting" else None
+
+    async def _turn(self, session: AsyncSession, row: Inbound, read: Read) -> None:
+        if read.trouble is not None:
+            raise read.trouble
+        chat = await self._chat(session, row)
+        row.understanding = recorded(read.alone)
+        turn = Turn(session, chat, row, self._clock.now())
+        token = _turn.set(turn)
+        try:
+            update = Update.model_validate(_plain(row.update), context={"bot": self._bot})
+            data = await self._hooks.prepare(session, turn, read)
+            event = (row.update.get("xiaoshao") or {}).get("event")
+            if event is not None:
+                await self._hooks.internal(event, update, turn, data)
+            else:
+                await self._dispatcher.feed_update(self._bot, self._hooks.as_tap(update, chat), **data)
+            await self._hooks.finish(session, turn, data)
+        finally:
+            _turn.reset(token)
+        chat.updated_at = turn.now
+
+    async def _chat(self, session: AsyncSession, row: Inbound) -> Chat:
+        found = (
+            await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
+        ).scalar_one_or_none()
+        if found is None:
+            found = Chat(channel=row.channel, chat_key=row.chat_key, state=None, data={}, updated_at=self._clock.now())
+            session.add(found)
+            await session.flush()
+        return found
+
+    async def _failed(self, session: AsyncSession, row: Inbound, error: Exception) -> None:
+        """Tried again with growing pauses; after the last attempt set aside, visible, and the person is told."""
+        row.attempts += 1
+        row.error = f"{type(error).__name__}: {error}"[:2000]
+        log.error("turn failed", inbound=row.id, attempts=row.attempts, error=type(error).__name__, exc_info=error)
+        if row.attempts < MAX_ATTEMPTS:
+            pause = timedelta(seconds=0.2 * 4**row.attempts)
+            row.retry_at = datetime.now(UTC) + pause  # noqa: TID251 - the world's time
+            return
+        row.state = "poison"
+        TURNS.labels(row.channel, "poison").inc()
+        chat = await self._chat(session, row)
+        self._hooks.apologise(Turn(session, chat, row, self._clock.now()))
+
+
+def _plain(update: Mapping[str, Any]) -> dict[str, Any]:
+    """The messenger's own part of an update, without what we have noted beside it."""
+    return {key: value for key, value in update.items() if key != "xiaoshao"}
+
+
+def words_of(update: Mapping[str, Any]) -> str:
+    """The text or caption of a message update; empty for anything else."""
+    message = update.get("message") or {}
+    return str(message.get("text") or message.get("caption") or "")
+
+
+def recorded(understanding: Understanding | None) -> dict[str, Any] | None:
+    """An understanding as it is kept with the message; the text itself is already there."""
+    if understanding is None:
+        return None
+    kept = asdict(understanding)
+    kept.pop("text")
+    return kept
+
+
+def recalled(text_: str, kept: Mapping[str, Any]) -> Understanding:
+    """The reverse of `recorded`."""
+    return Understanding(
+        text=text_,
+        intent=kept["intent"],
+        confidence=kept["confidence"],
+        ranking=tuple((label, score) for label, score in kept["ranking"]),
+        also=tuple(kept["also"]),
+        entities=tuple(Entity(**entity) for entity in kept["entities"]),
+    )

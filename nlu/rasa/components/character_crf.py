@@ -1,0 +1,183 @@
+"""Where it is and since when: verbatim spans found by a character-level conditional random field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Optional, Text, Tuple
+
+import pycrfsuite
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.extractors.extractor import EntityExtractorMixin
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from components.normal_form import normal_form, shape
+
+FILE = "character_crf.model"
+Span = Tuple[str, int, int]
+
+# What addresses and times are made of; a character learns which of these it is in, begins or comes before.
+SIGNS = {
+    "estate": r"小区|家属[院楼]|宿舍|花园|[家佳]园|[雅馨嘉桂]?苑|公寓|新[村城区]|[一二三四五六七八九十\d]+号院|大院|社区|公馆|华府|华庭|名[都邸城]|里弄|村|营子?|嘎查|庄",
+    "building": r"(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-z])(?:号楼|栋|座|幢|#楼?|号(?=\d单元|[一二三四]单元))",
+    "unit": r"(?:\d{1,2}|[一二三四五六七八九十东西中南北甲乙丙]{1,2})(?:单元|门洞?|个?门栋)",
+    "room": r"(?<!\d)\d{3,4}(?:室|号|户)?(?!\d)|(?:\d{1,2}|[一二三四五六七八九十]{1,2})(?:楼|层)(?:[东西中]户)?",
+    "dashes": r"(?<!\d)\d{1,2}[-—–]\d{1,2}[-—–]\d{3,4}(?!\d)",
+    "place": r"[路街巷道桥园站场店市楼院坡沟渠](?:口|头|边|上|里|旁|东|西|南|北|门)?|[东西南北正后前侧]门(?:口|外)?|十字路口|路口|丁字路|门口|对面|拐角|公交站|学校|幼儿园|菜市场|超市|医院|广场|河边",
+    "time": r"[昨今前明]?[天晚早夜]|\d{1,2}[点:：]\d{0,2}|[早中晚]上|[上下]午|半夜|凌晨|傍晚|周[一二三四五六日末天]|礼拜|星期|月|[一二两三四五六七八九十几半\d]+(?:个?多?[天日月年周宿]|个?(?:礼拜|星期|小时|钟头))|以[来后]|每[天晚周月年]|整宿|一直",
+}
+_SIGNS = {kind: re.compile(pattern) for kind, pattern in SIGNS.items()}
+
+
+def features_of(text: str) -> List[List[str]]:
+    """For each character what is known about it and its neighbours."""
+    plain = normal_form(text)
+    shapes = "".join(map(shape, plain))
+    signs: List[List[str]] = [[] for _ in plain]
+    for kind, pattern in _SIGNS.items():
+        for match in pattern.finditer(plain):
+            for at in range(match.start(), match.end()):
+                place = "B" if at == match.start() else "E" if at == match.end() - 1 else "I"
+                signs[at].append(f"sign={kind}-{place}")
+            for back in range(1, 6):  # a name stands before what it is the name of
+                if match.start() - back >= 0:
+                    signs[match.start() - back].append(f"before={kind}" if back > 2 else f"before={kind}{back}")
+    padded, marks = f"^^^{plain}$$$", f"^^^{shapes}$$$"
+    rows = []
+    for at in range(len(plain)):
+        middle = at + 3
+        row = ["bias", *signs[at], f"run={_run(shapes, at)}"]
+        row += [f"c{offset}={padded[middle + offset]}" for offset in range(-3, 4)]
+        row += [f"s{offset}={marks[middle + offset]}" for offset in range(-2, 3)]
+        row += [f"b{offset}={padded[middle + offset : middle + offset + 2]}" for offset in range(-2, 2)]
+        row += [f"t{offset}={padded[middle + offset : middle + offset + 3]}" for offset in (-2, -1, 0)]
+        row += [f"m={marks[middle - 2 : middle + 3]}"]
+        rows.append(row)
+    return rows
+
+
+def _run(shapes: str, at: int) -> str:
+    """How long the run of like characters is that this one stands in; four digits are rarely a building."""
+    if shapes[at] not in "9a":
+        return "-"
+    start, end = at, at + 1
+    while start > 0 and shapes[start - 1] == shapes[at]:
+        start -= 1
+    while end < len(shapes) and shapes[end] == shapes[at]:
+        end += 1
+    return f"{shapes[at]}{min(end - start, 5)}:{at - start}"
+
+
+def labels_of(length: int, spans: List[Span]) -> List[str]:
+    labels = ["O"] * length
+    for kind, start, end in spans:
+        labels[start] = f"B-{kind}"
+        labels[start + 1 : end] = [f"I-{kind}"] * (end - start - 1)
+    return labels
+
+
+def spans_of(labels: List[str]) -> List[Span]:
+    spans: List[Span] = []
+    start: Optional[int] = None
+    for at, label in enumerate([*labels, "O"]):
+        if start is not None and label != f"I-{labels[start][2:]}":
+            spans.append((labels[start][2:], start, at))
+            start = None
+        if start is None and label != "O":
+            start = at
+    return spans
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
+class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
+    @staticmethod
+    def required_packages() -> List[Text]:
+        return ["sklearn_crfsuite"]
+
+    @staticmethod
+    def get_default_config() -> Dict[Text, Any]:
+        return {"c1": 0.1, "c2": 0.02, "max_iterations": 120}
+
+    def __init__(
+        self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, tagger: Any = None
+    ) -> None:
+        self._config = config
+        self._model_storage = model_storage
+        self._resource = resource
+        self._tagger = tagger
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> CharacterCrfExtractor:
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> CharacterCrfExtractor:
+        with model_storage.read_from(resource) as directory:
+            tagger = pycrfsuite.Tagger()
+            tagger.open(str(directory / FILE))  # reads it whole: the directory is temporary
+            return cls(config, model_storage, resource, tagger)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        trainer = pycrfsuite.Trainer(verbose=False)
+        trainer.set_params(
+            {
+                "c1": self._config["c1"],
+                "c2": self._config["c2"],
+                "max_iterations": self._config["max_iterations"],
+                "feature.possible_transitions": True,
+            }
+        )
+        for message in training_data.training_examples:
+            if text := message.get(TEXT):
+                spans = [(row["entity"], row["start"], row["end"]) for row in message.get(ENTITIES, [])]
+                trainer.append(features_of(text), labels_of(len(text), spans))
+        with self._model_storage.write_to(self._resource) as directory:
+            trainer.train(str(directory / FILE))
+        return self._resource
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        return training_data
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        for message in messages:
+            text = message.get(TEXT) or ""
+            found = [
+                {"entity": kind, "start": start, "end": end, "value": text[start:end]}
+                for kind, start, end in self._find(text)
+            ]
+            message.set(ENTITIES, self.add_extractor_name(found), add_to_output=True)
+        return messages
+
+    def _find(self, text: str) -> List[Span]:
+        if self._tagger is None or not text:
+            return []
+        trimmed = (
+            (kind, *_trim(text, start, end)) for kind, start, end in spans_of(self._tagger.tag(features_of(text)))
+        )
+        return [(kind, start, end) for kind, start, end in trimmed if start < end]
+
+
+def _trim(text: str, start: int, end: int) -> Tuple[int, int]:
+    """Without spaces and punctuation at the rims."""
+    while start < end and not (text[start].isalnum() or text[start] in "#（("):
+        start += 1
+    while end > start and not (text[end - 1].isalnum() or text[end - 1] in "#）)"):
+        end -= 1
+    return start, end

@@ -1,0 +1,399 @@
+"""Danger now: what plain code hears in a message before anything else reads it, and what to tell a frightened person.
+
+Two tables. `SIGNS` says what danger sounds like; `NOT_NOW` says what makes the same words a memory, a worry, a film or a
+figure of speech. A message is danger when one sign is left that nothing beside it takes back: "昨天着火了" is a report,
+"昨天着火了，现在又冒烟了" is a fire. Hearing too much costs a resident one short answer; hearing too little may cost a life.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+GAS_COMPANY = "燃气公司抢修电话（燃气表或燃气卡上有）"
+LIFT_RESCUE = "电梯里的救援电话（贴在按钮旁）"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    name: str
+    numbers: tuple[str, ...]
+    advice: str
+
+
+# In the order in which they are answered when a message holds several: what kills the helpers too comes first.
+_KINDS: MappingProxyType[str, _Kind] = MappingProxyType(
+    {
+        "fire": _Kind(
+            "着火",
+            ("119",),
+            "人先走，别拿东西，别坐电梯，用湿毛巾捂住口鼻弯腰走。\n门外烟大就别出去：关门堵缝，到窗口喊人。\n到安全的地方马上打火警：119",
+        ),
+        "gas": _Kind(
+            "燃气泄漏",
+            ("119", GAS_COMPANY),
+            f"先别开关电器、别点火，开窗，马上到室外。\n到外面再打电话：{GAS_COMPANY}，没有接通就打119\n有人头晕、叫不醒，打120",
+        ),
+        "co": _Kind(
+            "一氧化碳中毒",
+            ("120", "119"),
+            "马上开窗开门，把人弄到外面透气，自己别在屋里多待。\n赶紧打急救：120（进不去屋打119）\n人没有呼吸，就按压胸口正中，别停。",
+        ),
+        "shock": _Kind(
+            "触电",
+            ("120", "119"),
+            "千万别用手去拉他！先拉电闸；拉不了就用干木棍把电线挑开。\n断了电马上打急救：120（断不了电打119）\n没有呼吸就按压胸口正中，别停。",
+        ),
+        "drowning": _Kind(
+            "溺水",
+            ("119", "120"),
+            "自己别下水、别上冰！扔绳子、杆子、空水桶给他，大声喊人。\n马上打：119，再打急救120",
+        ),
+        "lift": _Kind(
+            "困在电梯",
+            (LIFT_RESCUE, "119"),
+            f"别扒门、别跳，靠着墙坐下，人在里面等最安全。\n按住警铃，打{LIFT_RESCUE}；没人接就打119\n有人喘不上气，再打120",
+        ),
+        "violence": _Kind(
+            "有人行凶",
+            ("110", "120"),
+            "先躲开，进屋锁门顶住，别去劝、别出声。\n马上打：110（不方便说话就发短信到12110）\n有人受伤打120",
+        ),
+        "suicide": _Kind(
+            "轻生",
+            ("110", "120"),
+            "您先别急，别一个人扛着，有人愿意陪着您。\n现在就打：110，受伤或吃了药打120\n在旁边的人请陪着他，别离开，慢慢说话，把刀和药拿远。",
+        ),
+        "life_support": _Kind(
+            "断电断氧",
+            ("120", "95598"),
+            "马上打急救：120，就说“靠机器呼吸，没电了”。\n有备用氧气瓶、备用电池先换上，让病人半坐着。\n再打供电：95598，请他们先送电。",
+        ),
+        "collapse": _Kind(
+            "坍塌压人",
+            ("119", "120"),
+            "先离开，别靠近，别爬上去挖，可能还会塌。\n马上打：119，再打急救120\n听见里面有人就喊他别动，记住位置告诉消防员。",
+        ),
+        "fall": _Kind(
+            "坠落",
+            ("119", "120"),
+            "自己别下去（井里可能有毒气），守住井口，喊话让他别动。\n马上打：119，再打急救120",
+        ),
+        "trapped": _Kind(
+            "被困",
+            ("119", "110"),
+            "别硬拉硬拽，跟里面的人说话，让他别动、别怕。\n马上打：119（打不通打110）\n里面有火有水先说清楚；受了伤再打120",
+        ),
+        "choking": _Kind(
+            "噎住",
+            ("120",),
+            "从背后抱住他，拳头顶在肚脐上方，用力往里往上顶，顶到吐出来。\n小婴儿：脸朝下趴在胳膊上，拍背五下。\n同时让旁边的人打急救：120",
+        ),
+        "poisoning": _Kind(
+            "中毒",
+            ("120",),
+            "马上打急救：120，把药瓶留着给医生看。\n没让催吐就别催吐，让他侧着躺，身边别离人。",
+        ),
+        "crash": _Kind(
+            "车祸伤人",
+            ("122", "120"),
+            "人到路边安全的地方，别随便搬动伤员。\n马上打急救：120，再打122\n有人卡在车里打119",
+        ),
+        "medical": _Kind(
+            "有人昏倒",
+            ("120",),
+            "马上打急救：120，开着免提听医生说。\n让他平躺、松开领口，别喂水喂药；吐了就侧过头。\n没有呼吸就按压胸口正中，别停；流血用干净布压紧。",
+        ),
+        "birth": _Kind(
+            "要生了",
+            ("120",),
+            "马上打急救：120，开着免提听医生说。\n让她侧着躺下，别再走动，准备干净毛巾，门先打开。",
+        ),
+        "missing": _Kind(
+            "走失",
+            ("110",),
+            "马上打：110，不用等24小时。\n说清穿什么衣服、在哪不见的，备好照片。\n家里留一个人等着。",
+        ),
+        "help": _Kind(
+            "求救",
+            ("110", "119", "120"),
+            "先离开危险的地方。\n有人伤害您打110，着火、被困打119，人不舒服打120\n说不清就打110，告诉他们您在哪。",
+        ),
+    }
+)
+NAMES: dict[str, str] = {key: kind.name for key, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """Somebody is in danger now."""
+
+    kind: str
+    numbers: tuple[str, ...]
+
+    @property
+    def advice(self) -> str:
+        """What to do first and whom to ring, in words for somebody who is frightened."""
+        return _KINDS[self.kind].advice
+
+
+# --- The message, made easy to read -----------------------------------------------------------------------------------
+
+_LONGEST = 4000
+_TRADITIONAL = str.maketrans(
+    "著電燈氣門開樓燒煙暈裡裏個媽爺聞體來沒觸斷機腦壓牆發臉殺毆搶賊臺輕藥農關墜還應動壞險過這現嗎們輪傷給進從對請報員車頭難塊窩"
+    "廚爐煉災兒婦親鄰滿聲鎖撲滅讓邊瓶淺溝鐵蓋號單孫歲無嚴誰麼顆殼淚兩條",
+    "着电灯气门开楼烧烟晕里里个妈爷闻体来没触断机脑压墙发脸杀殴抢贼台轻药农关坠还应动坏险过这现吗们轮伤给进从对请报员车头难块窝"
+    "厨炉炼灾儿妇亲邻满声锁扑灭让边瓶浅沟铁盖号单孙岁无严谁么颗壳泪两条",
+)
+_MISSPELT = {
+    "着伙": "着火", "着货": "着火", "着活了": "着火了", "起伙": "起火", "煤起": "煤气", "煤汽": "煤气", "燃汽": "燃气",
+    "天燃气": "天然气", "晕到": "晕倒", "昏到": "昏倒", "摔到": "摔倒", "圪倒": "倒", "处电": "触电", "触店": "触电",
+    "电提": "电梯", "电题": "电梯", "店梯": "电梯", "楼到": "楼道", "就命": "救命", "救名": "救命", "救救命": "救命",
+    "叫不行了": "叫不醒了", "没气儿": "没气", "冒焰": "冒烟", "冒眼": "冒烟", "氧汽": "氧气", "呼西": "呼吸",
+    "泄露": "泄漏", "里边": "里面", "轻声自杀": "轻生自杀", "倒下": "倒下",
+}  # fmt: skip
+_MISSPELT_RE = re.compile("|".join(map(re.escape, _MISSPELT)))
+_BREAKS = re.compile(r"[\s，。！？；、：…~～,.!?;:()（）\[\]【】“”\"‘’'「」『』|/\\]+")
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\x00-\x08]")
+
+
+def _plain(text: str) -> str:
+    """Simplified, lower case, the usual slips of thumb and ear mended; every pause, written how it may, is one comma."""
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text[:_LONGEST]))[:_LONGEST].lower()
+    text = _BREAKS.sub(_pause, text.translate(_TRADITIONAL))
+    return _MISSPELT_RE.sub(lambda slip: _MISSPELT[slip[0]], text)
+
+
+def _pause(found: re.Match[str]) -> str:
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    spelled = found[0] in {" ", "'"} and before.isascii() and after.isascii()
+    return found[0] if spelled else "，"
+
+
+# --- What danger sounds like ------------------------------------------------------------------------------------------
+
+# Somebody: whoever can be hurt. `KIN` cannot be an office; `WHO` can also be "I", "he", "somebody".
+_KIN = (
+    "妈|爸|爹|娘|爷|奶|姥|老伴|老头|老太|老汉|老人|大爷|大妈|大叔|阿姨|大姐|大哥|叔|婶|姑|舅|姨|儿子|女儿|闺女|孩|娃|孙|弟|兄|哥|姐|妹|"
+    "媳妇|老婆|老公|男人|女人|丈夫|室友|邻居|工友|同事|婆|公公|老乡|小伙|男的|女的|客人|顾客|病人|工人|租户|老师|学生|姑娘|小子|二柱|三娃"
+)
+_WHO = f"{_KIN}|人|他|她|我|俺|咱|师傅"
+_WATER = "河|湖|水库|水里|冰|渠|塘|池子|鱼池|水坑|江|海里"
+_HOME = "屋|家|房|楼|窗|门|厨房|灶|阳台|店|仓库|车棚|地下室|走廊|单元|宿舍|库"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """`words` find the spot quickly; `pattern` then reads around it. A `lasting` state is not undone by "yesterday"."""
+
+    kind: str
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
+    lasting: bool = False
+
+
+def _sign(kind: str, words: str, pattern: str = "", *, lasting: bool = False) -> _Sign:
+    return _Sign(kind, tuple(words.split()), re.compile(pattern or words.replace(" ", "|")), lasting)
+
+
+SIGNS: tuple[_Sign, ...] = (
+    # Fire: said outright, but not a stove that lights, not a temper, not a hotpot.
+    _sign("fire", "着火 着大火", r"(?<![不打点得没])着(?:大)?火(?!点|爆|锅)"),
+    _sign("fire", "起火 失火 走水了", r"(?<![打生点发引一])起(?:大)?火(?!锅|车|腿|龙|辣|热)|失火|走水了"),
+    # Things that have caught.
+    _sign(
+        "fire",
+        "着了 着起来 着开了 着着了",
+        r"(?:棚|房|屋|楼|柴|草|垛|麦|电瓶|车|插座|帘|被子|沙发|锅|厨房|仓|店|垃圾|库|山|林|家|箱|线|空调|床|阳台|炕|树|场|插排).{0,10}"
+        r"(?<![睡找碰逮用看听猜够见闲憋点打抓跟忙接遇灶灯炉躺坐站等])着(?:了|起来|开了)",
+    ),
+    _sign("fire", "烧起来 烧着了 着起来", r"(?<![发])(?:烧起来|着起来了|(?<![睡炉灶])烧着了)"),
+    _sign("fire", "窜 蹿 喷火 明火 火光 大火", r"火(?:苗|舌|头)?子?.{0,6}[窜蹿]|喷火|明火.{0,4}(?:烟|烧|着)|见明火|火光|(?:是|起|着)大火"),
+    # Smoke where people live; chimneys, kitchens' fumes and smokers are somebody else's table.
+    _sign("fire", "浓烟 黑烟 白烟", rf"(?:{_HOME}|\d{{3}}).{{0,12}}(?:冒|窜|喷|滚|钻|呛|涌).{{0,4}}[黑浓白].?烟|[黑浓]烟滚滚|见浓烟|(?:{_HOME}).{{0,6}}浓烟"),
+    _sign("fire", "是烟 满烟 子烟 烟雾", rf"(?:{_HOME}).{{0,6}}(?:全是|都是|满是|一屋子|满屋子).{{0,2}}烟(?!味|头|蒂|灰|盒|民)|烟.{{0,4}}下不去"),
+    _sign("fire", "冒烟", r"(?:插座|插排|电表|配电箱|电箱|电闸|电瓶|电池|电动车|电车|仓库|屋|家里|窗户|门缝|楼上|对门|邻居|厨房|阳台|电视|冰箱|洗衣机|热水器|又).{0,8}(?:在|直|一直|往外|开始)?冒烟"),
+    _sign("fire", "烟从", r"烟从.{0,6}(?:门|窗|楼|缝).{0,6}(?:钻|冒|进|出)"),
+    _sign("fire", "爆炸 炸了 砰砰", r"(?:煤气|燃气|气罐|液化气|锅炉|电瓶|电池|电动车|房|楼|店|灶).{0,8}(?:(?<!气)炸了|爆炸了?|砰砰)|一辆接一辆炸|爆炸了"),
+    _sign("fire", "一箱箱烧 烧着呢", r"烧着呢"),
+    # Gas: a smell or a hiss indoors.
+    _sign("gas", "煤气 燃气 天然气 液化气 瓦斯 气罐 煤气罐", r"(?:煤气|燃气|天然气|液化气|瓦斯|气罐).{0,8}(?:泄漏|漏了|漏气|跑气|在漏|嘶嘶|哧哧|滋滋|呲呲)(?!报警|检测|的?自动)"),
+    _sign("gas", "煤气味 燃气味 天然气味 液化气味 瓦斯味 煤气的味 燃气的味", r"(?:煤气|燃气|天然气|液化气|瓦斯).{0,2}味", lasting=True),
+    _sign("gas", "鸡蛋", r"[臭坏].?鸡蛋.{0,2}味", lasting=True),
+    _sign("gas", "嘶嘶 吱吱 滋滋 哧哧 呲呲", r"(?:厨房|灶|阀|罐|炉子|燃气|煤气|气管).{0,12}(?:嘶嘶|吱吱|滋滋|哧哧|呲呲)(?!.{0,6}水)"),
+    _sign("gas", "报警仪 报警器 下限", r"(?:报警[仪器]|浓度).{0,14}(?:味.{0,2}(?:大|重|浓)|到下限)"),
+    # Carbon monoxide: a stove and a sick head.
+    _sign("co", "煤气中毒 一氧化碳 炭中毒 煤烟中毒"),
+    _sign(
+        "co",
+        "炉子 生炉 烧炉 生着炉 炭火 炭盆 炕洞 热水器 洗澡 煤烟",
+        r"(?:炉|炭火|炭盆|热水器|洗澡|煤烟).{0,26}(?:头晕|头疼|恶心|想吐|都在吐|晕倒|昏|[叫喊]不|樱桃红|脸红扑扑)"
+        r"|(?:头晕|恶心|想吐|在吐|[叫喊]不[应醒]).{0,26}(?:炉子|生着炉|炭火|炭盆|煤烟)",
+        lasting=True,
+    ),
+    # Electric shock: a victim, not a hazard.
+    _sign("shock", "触电", r"触电(?!体验|风险|危险|隐患|伤|保护|事故|警示|感)"),
+    _sign("shock", "电着 电倒 电死 电晕 电击 被电", rf"(?:{_WHO}).{{0,8}}(?:被|叫|让)?.{{0,4}}(?:电着了|电倒|电晕|电击|电死了|电住|被电(?!了?一下))"),
+    _sign("shock", "粘", r"手.{0,3}粘|粘(?:在|住).{0,6}(?:线|电|插|架|闸)|(?:线|电|插|充电).{0,12}粘(?:住|着)"),
+    _sign("shock", "不动 抽 倒", r"(?:摸|碰|插|抓|踩|攥|趴|贴|挂|拉).{0,8}(?:线|水泵|电|插|闸|架子).{0,16}(?:抽|倒|不动|哆嗦)|不动.{0,8}攥着.{0,4}线|倒.{0,12}抽.{0,12}(?:线|电)", lasting=True),
+    # Water and ice.
+    _sign("drowning", "溺水 落水", rf"(?:{_WHO}).{{0,6}}(?:溺水|落水)|(?:溺水|落水)了"),
+    _sign(
+        "drowning",
+        "掉 沉 漂 扑腾 跳 手 淹 滑 有人",
+        rf"(?:{_WHO}).{{0,8}}(?:掉|跳|滑|摔|栽|跌).{{0,6}}(?:{_WATER})|(?:{_WATER}).{{0,8}}(?:有人|孩|娃|人).{{0,12}}(?:扑腾|漂|沉|喊|挣扎|只.{{0,2}}见|淹)|(?:孩|娃|人).{{0,8}}(?:冰).{{0,6}}漂|(?:{_WATER})里?有人，"
+        rf"|(?:{_WHO}).{{0,4}}(?:快|要|被)?淹(?:了|死|没)",
+    ),
+    _sign("drowning", "齐腰 没过 淹到", r"水.{0,4}(?:齐腰|没过.{0,2}(?:膝|腰|胸|头)|淹到.{0,3}(?:腰|胸|脖))", lasting=True),
+    # Lifts: somebody inside, not a lift that is out of order.
+    _sign("lift", "电梯 轿厢 货梯", rf"(?:困|关|卡|堵)在?.{{0,3}}(?:电梯|轿厢|货梯)|(?:电梯|轿厢|货梯).{{0,8}}(?:困|关|卡)(?:着|住|了)?.{{0,6}}(?:{_WHO})", lasting=True),
+    _sign("lift", "电梯 轿厢 货梯", rf"(?:电梯|轿厢|货梯).{{0,14}}(?:停|卡|不动|打不开|坏|掉|困|关|不开).{{0,14}}(?:里面|里头|里).{{0,6}}(?:{_WHO})|(?:电梯|轿厢).{{0,16}}(?:{_WHO}).{{0,8}}在里", lasting=True),
+    _sign("lift", "电梯 轿厢 货梯", rf"(?:{_WHO}).{{0,6}}(?:在|被).{{0,4}}(?:电梯|轿厢|货梯).{{0,12}}(?:出不|困|卡|关|下不)|(?:电梯|轿厢).{{0,10}}(?:出不[去来]|困住)", lasting=True),
+    _sign("lift", "半空", rf"(?:{_WHO}|里头).{{0,8}}(?:卡|吊|停|困)在.{{0,4}}半空|(?:吊|卡|停)在.{{0,3}}半空.{{0,6}}(?:{_WHO})", lasting=True),
+    _sign("lift", "上不去下不来 门打不开", r"门[打扒]不开.{0,6}(?:里|我).{0,6}上不去下不来", lasting=True),
+    # Violence that is happening.
+    _sign("violence", "刀 枪 斧", r"(?:拿|持|举|抡|挥|掏|提|握|攥|亮)(?:着|出|起|了)?.{0,4}(?:菜刀|刀(?!具|片|削|叉)|枪|斧)|手里有.{0,2}刀|动刀"),
+    _sign("violence", "砍 捅 杀人", rf"砍人|砍倒|砍伤|被砍|(?:{_WHO}).{{0,4}}捅(?:了|人|伤|死)|捅人|杀人"),
+    _sign("violence", "打死 打我 救我 家暴 往死里打 掐", r"(?:要|快|会|往死里).{0,2}打(?:死)?(?:我|人|她|他)|往死里打|(?:正|在|又)打我|家暴.{0,8}(?:救|快|现在|正)|掐.{0,3}脖"),
+    _sign("violence", "撬 踹 砸 闯", r"(?:有人|贼|小偷|陌生人|男的).{0,8}(?:正|在|一直|现在|使劲).{0,6}[撬踹砸].{0,4}门|闯进.{0,4}(?:家|屋)|(?:贼|小偷|陌生人).{0,6}进(?:了)?.{0,3}(?:家|屋)"),
+    _sign("violence", "抢劫 绑架 抢孩子 强奸 劫持", r"(?:有人|被|正在|遇到).{0,6}(?:抢劫|绑架|抢孩子|强奸|劫持)|(?:抢劫|绑架)了"),
+    # About to harm oneself.
+    _sign("suicide", "不想活 活不下去 想死 去死 不想撑 自杀 轻生 寻短见 跳楼 割腕 上吊 遗书 死了算了 结束自己",
+          r"不想活|活不下去|我想死(?!你)|想去死|不想撑|自杀|轻生|寻短见|跳楼(?!价|机|大|甩)|割腕|上吊|写.{0,3}遗书|死了算了|结束自己", lasting=True),
+    _sign("suicide", "楼顶 天台 窗台 窗沿 栏杆 顶楼 窗外 楼边", rf"(?:{_WHO}).{{0,8}}[坐站骑跨爬].{{0,6}}(?:楼顶|天台|窗台|窗沿|栏杆|楼边|窗外)|(?:楼顶|天台|窗台|窗沿|顶楼|栏杆).{{0,8}}[坐站骑跨].{{0,8}}(?:{_WHO})|(?:楼顶|顶楼|天台).{{0,4}}(?:{_WHO}).{{0,6}}[骑跨坐站]", lasting=True),
+    # Machines that somebody lives by.
+    _sign("life_support", "呼吸机 制氧机 吸氧机 氧气 透析机 吸痰", r"(?:呼吸机|制氧机|吸氧机|氧气机|氧气[瓶罐]|氧气|透析机|吸痰器).{0,14}(?:停了|没电|断电|断了|不转|不动|没有电|见底|用完|没了|不工作|电池|备用|停电|快没|撑不)|(?:停电|没电|断电|跳闸|电断|停了).{0,24}(?:呼吸机|制氧机|吸氧机|氧气机|靠.{0,2}氧)", lasting=True),
+    # Collapse with people in it.
+    _sign("collapse", "塌 倒 砸 垮 埋", rf"(?:墙|房|楼|屋|顶|棚|土方|脚手架|架子|坑|桥|洞|牌).{{0,8}}(?:塌|倒|砸|垮).{{0,14}}(?:压(?:着|住|在|了)|埋|(?:里面|里头|底下).{{0,5}}(?:{_WHO}|喊|救|叫))|(?:{_WHO}).{{0,4}}(?:被|让|给)?埋", lasting=True),
+    _sign("collapse", "塌了 要塌 正在塌", r"(?:楼|房子?|墙)(?:正在|马上要?|快要)[塌倒]"),
+    # Into a hole.
+    _sign("fall", "掉 摔 栽 跌 陷", rf"(?:{_WHO}).{{0,10}}(?:掉|摔|栽|跌|陷)(?:进|到|下|在)?.{{0,8}}(?:井|坑|沟|窟窿|洞|去).{{0,4}}(?:了|里|喊|哭|快|口|叫|救)"),
+    _sign("fall", "坠楼 掉下楼 摔下 掉下来 摔下来 坠下", rf"(?:{_WHO}).{{0,4}}(?:坠楼|掉下楼|摔下楼)|(?:{_WHO}).{{0,6}}从.{{0,10}}(?:掉|摔|跌|坠)下"),
+    # Held fast.
+    _sign("trapped", "压", rf"(?:{_WHO}|腿|手|身子).{{0,6}}(?:被|给)?压(?:住|着|在).{{0,8}}(?:出不来|动不了|车|底|里|喊)|(?:底下|下面).{{0,2}}压(?:着|住)?.{{0,2}}(?:人|孩|娃)|(?:腿|手)压着", lasting=True),
+    _sign("trapped", "卡 挂", rf"(?:{_WHO}|头|脑袋|腿|轮椅).{{0,8}}卡(?:在|住|着).{{0,6}}(?:防盗|护栏|栏杆|窗|门缝|铁道|轨|网|树|洞|缝)|(?:防盗|窗).{{0,4}}(?:外|上).{{0,4}}(?:挂|吊)着?.{{0,2}}(?:{_WHO})|(?:{_WHO}).{{0,4}}挂在.{{0,4}}(?:防盗|窗|阳台|树)|(?:里面|里头).{{0,2}}(?:{_WHO}).{{0,2}}卡|卡着喊", lasting=True),
+    _sign("trapped", "反锁 锁", rf"(?:{_WHO}).{{0,6}}(?:被)?(?:反锁|锁)在.{{0,10}}(?:屋|家|车|厕|卫|房|地下室|里)|反锁.{{0,8}}(?:呻吟|出不来|孩|娃|火)", lasting=True),
+    _sign("trapped", "被困 困住 困在", rf"(?:{_WHO}).{{0,4}}(?:被困|困在|困住)|被困.{{0,4}}(?:{_WHO})|被困在", lasting=True),
+    _sign("trapped", "喊救命 喊救我 喊着救 呻吟 求救", r"喊.{0,2}救[命我]|呻吟|求救声", lasting=True),
+    # Choking, poison, birth.
+    _sign("choking", "噎 嗓子 喉咙 吞", rf"噎(?:住|着|到)|(?:卡|堵).{{0,2}}(?:嗓子|喉咙|气管)|(?:{_KIN}).{{0,4}}吞了.{{0,5}}(?:电池|硬币|针|钉|珠|糖)", lasting=True),
+    _sign("poisoning", "喝 吞 吃 灌", rf"(?:{_WHO}).{{0,6}}[喝吞吃灌]了?.{{0,8}}(?:农药|敌敌畏|百草枯|老鼠药|耗子药|安眠药|洁厕|消毒液|毒蘑菇)"),
+    _sign("poisoning", "中毒", rf"(?:{_WHO}).{{0,6}}中毒了|食物中毒.{{0,6}}(?:吐|晕|拉)"),
+    _sign("birth", "要生了 快生了 羊水 破水", rf"(?:{_WHO}).{{0,6}}(?:要生了|快生了|羊水|破水)"),
+    # The road.
+    _sign("crash", "翻沟 翻车 撞人 车祸 撞飞 撞倒 翻了", rf"车.{{0,4}}翻.{{0,4}}沟|撞(?:了)?人了|(?:{_WHO}).{{0,4}}被.{{0,4}}(?:撞飞|撞倒)|车祸.{{0,12}}(?:人|血|伤|躺)|翻车.{{0,10}}人"),
+    # The body.
+    _sign("medical", "不醒", r"(?:叫|喊|唤|推|摇|弄|拍|怎么都|昏迷)(?:都|也)?不醒(?!装)|没醒过来", lasting=True),
+    _sign("medical", "不应 不起来 不动了 没反应", rf"(?:{_KIN}|人|他|她).{{0,8}}[叫喊推](?:都|也)?(?:不应|不起来|不动了?|没反应)", lasting=True),
+    _sign("medical", "昏倒 晕倒 昏迷 晕过去 昏过去 不省人事 休克 晕厥 昏死 已经晕了 晕了", rf"昏倒|晕倒|昏迷|[晕昏]过去|不省人事|休克|晕厥|昏死|(?:{_KIN}).{{0,3}}晕了", lasting=True),
+    _sign("medical", "呼吸 心跳 没脉 没气 断气", rf"没(?:有|了)?(?:呼吸|心跳|脉)|(?:呼吸|心跳)(?:停|没)|(?:{_KIN}|人).{{0,6}}(?:没气了|断气)|倒.{{0,4}}没气了|没气了.{{0,4}}按", lasting=True),
+    _sign("medical", "按压 胸口 aed", r"(?:在|着)按压|按着?.{0,2}胸口|胸口.{0,4}(?:疼|痛|闷)|拿aed", lasting=True),
+    _sign("medical", "紫 发青 脸青 白沫 翻白 流涎 憋青 嘴歪", r"(?:嘴|唇|脸|指甲).{0,4}(?:发紫|紫了|青了|发青|憋青|憋紫)|脸青|白沫|眼.{0,2}翻白|翻白眼|流涎|嘴.{0,2}歪", lasting=True),
+    _sign("medical", "抽搐 抽过去 抽风 在抽 抽呢", rf"抽搐|抽过去|(?:{_WHO}).{{0,6}}(?:抽风了|在抽|抽呢)"),
+    _sign("medical", "倒地 倒了 倒下 倒在 躺地 躺在 摔倒 趴着", rf"(?:{_KIN}|人|他|她).{{0,10}}(?:突然|一下|刚|忽然)?.{{0,4}}(?:倒地|倒下|倒在).{{0,4}}(?:了|不|上|叫|柜|里|，)?(?<!快倒下)|(?:{_KIN}).{{0,2}}(?:突然|一下子?|忽然|就)?倒了|躺(?:在)?地上.{{0,4}}(?:不|没|叫)", lasting=True),
+    _sign("medical", "起不来 动不了", rf"(?:摔|跌|倒|躺).{{0,8}}(?:起不来|动不了|动弹不得)|(?:{_KIN})(?:突然|一下子?)?起不来了", lasting=True),
+    _sign("medical", "不行了", rf"(?:{_KIN}|人)(?:快|要|眼看)?不行了", lasting=True),
+    _sign("medical", "心梗 脑梗 中风 脑溢血 脑出血 心脏病 半边", rf"(?:突发|突然|犯了?|疑似|像是|怕是|刚).{{0,4}}(?:心梗|脑梗|中风|脑溢血|脑出血|心脏病)|(?:心脏病|中风)(?:又)?犯了|半边.{{0,4}}(?:动不了|不能动|没知觉)", lasting=True),
+    _sign("medical", "上气 过气 上不来气 呼吸困难", rf"(?:{_WHO}).{{0,10}}(?:喘不[上过]来?气|上不来气|呼吸困难)", lasting=True),
+    _sign("medical", "血", r"(?:流|淌|出|喷).{0,3}(?:很多|好多|大量|一地|满地|不止).{0,2}血|血.{0,3}(?:不止|止不住|流一地|流了一地|流满地|流到)|一直(?:在)?流血|大出血|大口.{0,2}吐血", lasting=True),
+    # Somebody is gone, now.
+    _sign("missing", "走丢 走失 不见了 找不到了 找不着了 失踪 丢了", rf"(?:{_KIN})[^钥包机证卡车狗猫钱东鞋衣帽书，]{{0,8}}(?:走丢了|走失了?|不见了|找不[到着]了|失踪了?|丢了)", lasting=True),
+    # Crying for help and meaning it.
+    _sign("help", "救命", r"(?:^|，|快来人)救命(?:呀|啊|哪|呐|了|阿)*(?:，|$)(?:救命(?:呀|啊)*，?)*$|快来人.{0,3}救命|救命.{0,4}快来人|救命.{0,2}不是(?:玩梗|开玩笑)"),
+    _sign("help", "救救", r"救救(?:我|孩子|他|她|我妈|我爸|人)(?!们?家?的?(?:树|车|花|狗|猫|房|钱包|头发|网|耳朵))"),
+    # Other tongues.
+    _sign("fire", "fire", r"\bfire\b(?! ?(?:alarm|drill|exit|lane|hydrant|station|hazard|door|safety|extinguisher|fighter|engine|truck))"),
+    _sign("fire", "пожар горит горим", r"пожар(?!н)|гори[тм]\b"),
+    _sign("gas", "gas газ", r"gas leak|smell(?:s|ing)? (?:of )?gas|leaking gas|утечк\w+ газ|пахнет газ|газом пахнет|запах газа"),
+    _sign("lift", "lift elevator лифт", r"(?:stuck|trapped) in (?:the |an? |this )?(?:lift|elevator)|застря\w+ в лифт"),
+    _sign("medical", "unconscious breath heart сознания дыш", r"unconscious|not breathing|can ?'?t breathe|stopped breathing|heart attack|без сознания|не дышит"),
+    _sign("violence", "knife gun нож", r"(?:with|has|have) (?:a )?(?:knife|gun)|с ножом"),
+    _sign("suicide", "kill myself suicide", r"kill(?:ing)? myself|suicide"),
+    _sign("drowning", "drowning тонет", r"is drowning|are drowning|тонет"),
+    _sign("help", "help помогите спасите", r"^help(?: me| us)?(?:，help(?: me)?)*，?$|help me，|помогите|спасите"),
+)
+_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
+
+# --- What takes it back -----------------------------------------------------------------------------------------------
+
+_NOW = re.compile("现在|这会儿?|正在|此刻|眼下|今天|今早|今晚|刚才|刚刚|又|如今|这阵|马上|到现在|right now|сейчас")
+_PAST = re.compile(
+    "昨天|昨日|昨晚|昨夜|昨儿|前天|前晚|前几天|前些|前年|去年|上周|上个?星期|上个?礼拜|上个?月|上回|上次|那次|那年|那天|那回|以前|曾经|小时候|当年|当时|"
+    "[0-9一二两三四五六七八九十几半]+(?:天|年|个?月|周|个?星期)(?:之?前|了)|早些年|正月|腊月|yesterday|last |ago|вчера"
+)
+_IF = re.compile(
+    "要是|如果|万一|假如|假设|一旦|倘若|若是|(?<!可)怕(?!是|，)|担心|生怕|别等|等.{0,8}才|容易|会不会|可能会|迟早|早晚|差点|险些|以防|防止|避免|预防|"
+    "谨防|严禁|禁止|小心(?!翼)|当心|难道|出了?事|真(?=着|起|有火)|不敢想|哪天|if |what if|может"
+)
+_STORY = re.compile(
+    "电影(?!院)|电视剧|剧里|恐怖片|惊悚片|灾难片|小说|游戏|新闻|热搜|视频里|短视频|抖音|报道|梦见|做梦|演习|演练|模拟|比赛|梗(?<!玩梗)|那部|这部|歌词|"
+    "段子|听说.{0,6}(?:外地|别的|有个地方)|movie|drill|game"
+)
+_HABIT = re.compile("天天|每天|每晚|每逢|每次|每周|经常|老是|总是|常年|老(?=走丢|停电|跳闸)|隔三差五|一到.{0,5}就")
+_SOLVED = re.compile(
+    "(?<!灯)(?:扑|早|已|给|泼|都|浇)?灭了|扑灭|没事了|人没事|人还好|虚惊|救出来|救下来|放出来|出来了|撬开|带走|抓走|散了|醒了|醒过来|修好|处理好|解决了|好了|送医院|出院|"
+    "没伤|找到了|找着了|找回来|误报|没着火|关了阀|over now|put out"
+)
+_AFTER_WORDS = re.compile(
+    "^(?:的)?(?:隐患|风险|危险|可能|原因|怎么|咋|往哪|时|的时候|的话|就|都|也|谁|责任|演|逃生|保险|那次|那天|那回|那年)|^.{0,3}过(?!来|去|不)|^.{0,6}(?:怎么赔|算谁)"
+)
+_NOT_BEFORE = re.compile("(?:(?<!是)不是|并不是|并非|没有?|未|没见|不会|不|会|易|能|想)$")
+_EXAGGERATED = re.compile("(?:热|吵|臭|冷|饿|笑|丑|尴尬|熏|呛|烦|气|味|油烟|压力|累|爬)")
+_WORDS_OF_THE_BODY = re.compile("喘|过气|不想活|想死|不行了|晕|跳楼|去死")
+
+
+def _windows(text: str, sign: _Sign) -> Iterator[tuple[int, int]]:
+    """Where in the text the sign's words stand, with what surrounds them; near ones as one."""
+    spots: list[int] = []
+    for word in sign.words:
+        at = text.find(word)
+        while at >= 0:
+            spots.append(at)
+            at = text.find(word, at + len(word))
+    start = end = -1
+    for spot in sorted(spots):
+        if spot - 40 > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, spot - 40)
+        end = spot + 44
+    if end >= 0:
+        yield start, min(end, len(text))
+
+
+def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
+    """Whether nothing around the sign says that it was, might be or never was."""
+    begin = text.rfind("，", 0, found.start()) + 1
+    end = text.find("，", found.end())
+    end = len(text) if end < 0 else end
+    before, inside, after = text[begin : found.start()], found[0], text[found.end() : end]
+    earlier = text[max(0, begin - 24) : begin]
+    later = text[end : end + 30]
+    if _NOT_BEFORE.search(before) or _AFTER_WORDS.search(after):
+        return False
+    clause = before + inside
+    if _IF.search(clause) or _HABIT.search(earlier + clause + after) or _STORY.search(earlier + clause + after + later):
+        return False
+    past = _PAST.search(clause if sign.lasting else earlier + clause)
+    if past and not _NOW.search((clause if sign.lasting else earlier + clause)[past.end() :]):
+        return False
+    if _WORDS_OF_THE_BODY.search(inside) and _EXAGGERATED.search(before + inside):
+        return False
+    solved = _SOLVED.search(after + later)
+    return not solved or bool(_NOW.search((after + later)[solved.end() :]))
+
+
+def check(text: str) -> Danger | None:
+    """The danger that the message tells of, if there is one now. Never raises, needs nothing but the text."""
+    plain = _plain(text)
+    best: str | None = None
+    for sign in SIGNS:
+        if best is not None and _RANK[sign.kind] >= _RANK[best]:
+            continue
+        for start, end in _windows(plain, sign):
+            if any(_is_now(plain, sign, found) for found in sign.pattern.finditer(plain, start, end)):
+                best = sign.kind
+                break
+    return None if best is None else Danger(best, _KINDS[best].numbers)

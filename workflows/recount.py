@@ -1,0 +1,249 @@
+"""A second way to the digest's numbers: the history alone, replayed event by event, without SQL's arithmetic."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workflows.case_file import Rules
+from workflows.digest import AGAIN, Digests, Measures, Week
+from workflows.models import CaseEvent
+from workflows.policy.clocks import due_at
+from workflows.policy.lifecycle import CLOSED, Action, Rung, Status
+
+_SAID = {
+    Action.JUDGE_SOLVED: "said_solved",
+    Action.JUDGE_PARTLY: "said_partly",
+    Action.JUDGE_NOT: "said_not",
+    Action.REOPEN: "said_not",
+    Action.CLOSE_UNANSWERED: "silent",
+    Action.CLOSE_UNFOUNDED: "silent",
+}
+_RETURNS = frozenset({Action.JUDGE_PARTLY, Action.JUDGE_NOT, Action.REOPEN})
+_ANSWERS = {
+    Action.REPORT_RESULT: "whistles_solved",
+    Action.PLAN: "whistles_planned",
+    Action.REFUSE: "whistles_refused",
+}
+_STANDS = {
+    Action.BLOW_WHISTLE: "with_department",
+    Action.REPORT_RESULT: "with_department",
+    Action.PLAN: "with_department_planned",
+    Action.OVERDUE: "with_department_overdue",
+}
+_WORKED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED})
+
+
+class BrokenHistory(ValueError):
+    """A case's events do not follow from each other: one is missing, doubled or was changed."""
+
+
+@dataclass
+class Story:
+    """One case as its events tell it."""
+
+    case_id: int
+    community_id: int
+    opened_at: datetime
+    first_rung: Rung
+    due: datetime
+    category: str
+    where: tuple[str, str, str]  # estate, building, place
+    proactive: bool
+    events: list[CaseEvent] = field(default_factory=list)
+
+    @property
+    def spot(self) -> tuple[str, ...] | None:
+        """What makes two reports "the same place"; None where nobody said where it is."""
+        estate, building, place = self.where
+        if not any(self.where):
+            return None
+        return (estate, building) if building else (estate, "", place)
+
+    def tell(self, event: CaseEvent) -> None:
+        """Take the next event in.
+
+        Raises:
+            BrokenHistory: it does not start where the one before it ended.
+        """
+        before = self.events[-1].to_status if self.events else ""
+        if event.from_status != before:
+            raise BrokenHistory(
+                f"case {self.case_id}: event {event.id} ({event.action}) starts from {event.from_status!r}, "
+                f"but the case was {before!r}"
+            )
+        self.events.append(event)
+        if event.action == Action.RECLASSIFY:
+            self.category = event.data["category"]
+        if event.action == Action.RELOCATE:
+            self.where = _where(event.data)
+
+
+async def read(session: AsyncSession, communities: Iterable[int], rules: Rules) -> list[Story]:
+    """Every case of these communities, from its events alone.
+
+    Raises:
+        BrokenHistory: the events of a case do not follow from each other.
+    """
+    rows = await session.execute(
+        select(CaseEvent).where(CaseEvent.community_id.in_(list(communities))).order_by(CaseEvent.id)
+    )
+    stories: dict[int, Story] = {}
+    for event in rows.scalars():
+        if event.action == Action.OPEN and event.case_id not in stories:
+            stories[event.case_id] = _begin(event, rules)
+        if event.case_id not in stories:
+            raise BrokenHistory(f"case {event.case_id}: its first event is {event.action}, not {Action.OPEN}")
+        stories[event.case_id].tell(event)
+    return list(stories.values())
+
+
+def _begin(event: CaseEvent, rules: Rules) -> Story:
+    told = event.data.get("whole_due")
+    # Histories that do not carry the deadline were opened under today's rules, as far as anybody knows.
+    due = datetime.fromisoformat(told) if told else due_at(event.at, rules.ladder.whole, rules.calendar, rules.zone)
+    return Story(
+        case_id=event.case_id,
+        community_id=event.community_id,
+        opened_at=event.at,
+        first_rung=Rung(event.rung),
+        due=due,
+        category=event.data["category"],
+        where=_where(event.data),
+        proactive=bool(event.data.get("proactive")),
+    )
+
+
+def _where(data: Mapping[str, str]) -> tuple[str, str, str]:
+    return data.get("estate", ""), data.get("building", ""), data.get("place", "")
+
+
+def count(stories: Sequence[Story], start: datetime, end: datetime, now: datetime) -> Measures:
+    """The measures of a span, counted by hand."""
+    tally: Counter[str] = Counter()
+    by_category: Counter[str] = Counter()
+    by_estate: Counter[str] = Counter()
+    refused_by: Counter[str] = Counter()
+    for story in stories:
+        if start <= story.opened_at < end:
+            tally["opened"] += 1
+            tally["proactive"] += story.proactive
+            by_category[story.category] += 1
+            by_estate[story.where[0]] += 1
+        known = [event for event in story.events if event.at < end]
+        if known:
+            _state(story, known, start, min(end, now), tally)
+            _words(known, start, tally)
+            _departments(known, start, tally, refused_by)
+    return Measures(
+        **tally,
+        by_category=dict(by_category),
+        by_estate=dict(by_estate),
+        refused_by=dict(refused_by),
+        repeats=_repeats(stories, start, end),
+    )
+
+
+def _state(story: Story, known: Sequence[CaseEvent], start: datetime, moment: datetime, tally: Counter[str]) -> None:
+    last = known[-1]
+    status = Status(last.to_status)
+    if status not in CLOSED:
+        tally["open"] += 1
+        tally["overdue"] += story.due < moment
+        if Rung(last.rung) is Rung.DEPARTMENT and status in (Status.WITH_DEPARTMENT, Status.WAITING_FOR_RESIDENT):
+            marks = [_STANDS[Action(e.action)] for e in known if Action(e.action) in _STANDS]
+            tally[marks[-1] if marks else "with_department"] += 1
+        return
+    closing = next(event for event in reversed(known) if event.from_status not in CLOSED)
+    if closing.at < start:
+        return
+    in_time = closing.at <= story.due
+    tally[status] += 1
+    tally["closed_in_time"] += in_time and status in _WORKED
+    tally["withdrawn_late"] += not in_time and status is Status.WITHDRAWN
+    tally["first_rung"] += status is Status.SOLVED and Rung(closing.rung) is story.first_rung
+
+
+def _words(known: Sequence[CaseEvent], start: datetime, tally: Counter[str]) -> None:
+    spoken = [
+        Action(event.action)
+        for event in known
+        if event.at >= start and Action(event.action) in _SAID and event.from_status != Status.WITHDRAWN
+    ]
+    if spoken:
+        tally[_SAID[spoken[-1]]] += 1
+    if any(action in _RETURNS for action in spoken):
+        tally["reopened"] += 1
+
+
+def _departments(known: Sequence[CaseEvent], start: datetime, tally: Counter[str], refused_by: Counter[str]) -> None:
+    for event in known:
+        if event.at < start:
+            continue
+        if event.action == Action.BLOW_WHISTLE:
+            tally["whistles"] += 1
+        if event.from_status == Status.WITH_DEPARTMENT and Action(event.action) in _ANSWERS:
+            tally[_ANSWERS[Action(event.action)]] += 1
+            if event.action == Action.REFUSE:
+                refused_by[event.data.get("refused_by", "")] += 1
+
+
+def _repeats(stories: Sequence[Story], start: datetime, end: datetime) -> int:
+    last: dict[tuple[int, str, tuple[str, ...]], datetime] = {}
+    repeats = 0
+    for story in sorted(stories, key=lambda story: story.case_id):
+        if story.spot is None:
+            continue
+        key = (story.community_id, story.category, story.spot)
+        seen = last.get(key)
+        if seen is not None and start <= story.opened_at < end and story.opened_at - seen <= AGAIN:
+            repeats += 1
+        last[key] = story.opened_at
+    return repeats
+
+
+def differences(digest: Measures, recounted: Measures) -> list[str]:
+    """Every number on which the two disagree, e.g. "solved: digest 3, history 4"."""
+    return [
+        f"{each.name}: digest {getattr(digest, each.name)}, history {getattr(recounted, each.name)}"
+        for each in fields(Measures)
+        if getattr(digest, each.name) != getattr(recounted, each.name)
+    ]
+
+
+async def compare(
+    session: AsyncSession,
+    digests: Digests,
+    rules: Rules,
+    communities: Sequence[int],
+    weeks: Sequence[Week],
+    now: datetime,
+) -> list[str]:
+    """Count every week of every community both ways, and all communities together; what is returned is wrong."""
+    try:
+        stories = await read(session, communities, rules)
+    except BrokenHistory as broken:
+        return [str(broken)]
+    wrong = []
+    for week in weeks:
+        for community in (*communities, None):
+            theirs = [s for s in stories if community is None or s.community_id == community]
+            counted = await digests.measures(community, week.start, week.end)
+            again = count(theirs, week.start, week.end, now)
+            wrong += [f"{week.key}, community {community}: {line}" for line in differences(counted, again)]
+    return wrong
+
+
+async def digest_equals_recount(
+    session: AsyncSession,
+    digests: Digests,
+    rules: Rules,
+    communities: Sequence[int],
+    weeks: Sequence[Week],
+    now: datetime,
+) -> bool:
+    """Whether the history tells the same as the digest, number by number."""
+    return not await compare(session, digests, rules, communities, weeks, now)
