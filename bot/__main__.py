@@ -104,8 +104,8 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
         _wait_for(work())
     except KeyboardInterrupt:
         raise typer.Exit(128 + signal.SIGINT) from None
-    except* OSError as errors:
-        _stop(f"cannot start: {errors.exceptions[0]}", 1)
+    except OSError as error:
+        _stop(f"cannot start: {error}", 1)
 
 
 @cli.command()

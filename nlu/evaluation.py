@@ -12,7 +12,7 @@ from typing import Any
 from nlu.understanding import ENTITY_KINDS, INTENTS, Understander, Understanding
 
 
-class BadLine(Exception):  # noqa: N818 - the text names file, line and what is wrong there
+class BadLine(Exception):
     """A line of the file cannot be measured."""
 
 

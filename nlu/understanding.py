@@ -71,7 +71,7 @@ ENTITY_KINDS = ("estate", "building", "unit", "room", "place", "time")
 MAX_LENGTH = 1000  # nobody describes one problem at greater length; a pasted novel must not hold up the neighbours
 
 
-class NluUnavailable(Exception):  # noqa: N818 - a state of the house, not somebody's error
+class NluUnavailable(Exception):
     """The NLU cannot be asked just now: take the request by menu and understand the text later."""
 
 

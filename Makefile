@@ -1,0 +1,51 @@
+# Every target sets up first whatever is missing; `make` alone lists them.
+
+# The first of these that really runs and is Python 3.11 (a pyenv shim may be there and not run); otherwise any Python 3,
+# which then says what is missing.
+PYTHON ?= $(shell \
+	for p in python3.11 /usr/local/bin/python3.11 /usr/bin/python3.11 python3 python; do \
+		"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' </dev/null >/dev/null 2>&1 && echo "$$p" && exit; \
+	done; echo python3)
+SETUP = @"$(PYTHON)" .ci/setup.py
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-app run test check train evaluate format clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## install and train whatever is missing or out of date, nothing else
+	$(SETUP)
+
+setup-app:
+	$(SETUP) app
+
+run: setup ## set up, then serve the chat page and the console on http://127.0.0.1:8080
+	@exec .venv/bin/xiaoshao run $(ARGS)
+
+test: setup ## set up, then run every test (ARGS="-k name" for some)
+	.venv/bin/pytest $(ARGS)
+
+check: setup-app ## format, lint, types, import contracts and unit tests; needs no Rasa
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/mypy .ci/setup.py
+	.venv/bin/lint-imports
+	.venv/bin/pytest tests/unit $(ARGS)
+
+train: ## train the model if what it is made from has changed (FORCE=1: in any case)
+	$(SETUP) rasa model $(if $(FORCE),--force)
+
+evaluate: setup ## measure the NLU on FILE=messages.jsonl (ARGS=--json for a program)
+	$(if $(FILE),,$(error which messages? make evaluate FILE=messages.jsonl))
+	@.venv/bin/xiaoshao evaluate "$(FILE)" $(ARGS)
+
+format: setup-app ## put the code into its format and cure what lint can cure
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean: ## remove environments, model and caches; what people entered (var/) stays
+	rm -rf .venv nlu/rasa/.venv nlu/rasa/models nlu/rasa/.rasa .cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
