@@ -1,12 +1,16 @@
 # Every target sets up first whatever is missing; `make` alone lists them.
 
-# The first of these that really runs and is Python 3.11 (a pyenv shim may be there and not run); otherwise any Python 3,
-# which then says what is missing.
+# The first of these that really runs and is Python 3.11 (a pyenv shim may be there and not run); else one that can at
+# least say what is missing.
 PYTHON ?= $(shell \
+	runs() { "$$1" -c "import sys; sys.exit(not $$2)" </dev/null >/dev/null 2>&1 && echo "$$1"; }; \
 	for p in python3.11 /usr/local/bin/python3.11 /usr/bin/python3.11 python3 python; do \
-		"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' </dev/null >/dev/null 2>&1 && echo "$$p" && exit; \
-	done; echo python3)
-SETUP = @"$(PYTHON)" .ci/setup.py
+		runs $$p "sys.version_info[:2] == (3, 11)" && exit; \
+	done; \
+	runs python3 "sys.version_info >= (3, 8)")
+SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
+	echo "Python 3.11 is needed and was not found$${p:+ as $$p}. Install it, or: make PYTHON=/path/to/python3.11 setup" >&2; \
+	exit 1; }; "$$p" .ci/setup.py
 ARGS ?=
 
 .DEFAULT_GOAL := help

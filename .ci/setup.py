@@ -21,11 +21,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import unicodedata
 from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterator, List, NoReturn, Optional, Sequence, TextIO, Tuple  # noqa: UP035
+from typing import Any, NoReturn, TextIO
 
 UV_VERSION = "0.13.9"
 PYTHON = (3, 11)
@@ -43,7 +45,7 @@ class Trouble(Exception):
 class Display:
     """A live line on a terminal; elsewhere a line when a step starts, every so many seconds, and when it ends."""
 
-    def __init__(self, stream: Optional[TextIO], live: Optional[bool] = None, every: float = 10.0) -> None:
+    def __init__(self, stream: TextIO | None, live: bool | None = None, every: float = 10.0) -> None:
         self._stream = stream
         terminal = stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
         self._live = terminal if live is None else live
@@ -57,7 +59,7 @@ class Display:
         self._overwrite(title) if self._live else self.say(f"{title} …")
 
     def heard(self, line: str) -> None:
-        self._latest = line
+        self._latest = line.strip()
 
     def tick(self) -> None:
         """Called often while a step runs."""
@@ -113,9 +115,9 @@ class Heard:
 
     def __init__(self) -> None:
         self._rest = b""
-        self.lines: Deque[str] = deque(maxlen=400)
+        self.lines: deque[str] = deque(maxlen=400)
 
-    def take(self, chunk: bytes) -> Optional[str]:
+    def take(self, chunk: bytes) -> str | None:
         """The latest line that says something, if the chunk ended one."""
         *whole, self._rest = re.split(rb"[\r\n]+", self._rest + chunk)
         said = [line for line in map(self._plain, whole) if line]
@@ -133,7 +135,7 @@ class Heard:
 class Work:
     """Runs the commands of a step: shows that they are alive, keeps all they say in var/log, stops them with us."""
 
-    def __init__(self, root: Path, display: Display, environment: Dict[str, str]) -> None:
+    def __init__(self, root: Path, display: Display, environment: dict[str, str]) -> None:
         self.root = root
         self.display = display
         self.environment = environment
@@ -165,7 +167,7 @@ class Work:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a group of its own: Ctrl-C reaches us alone, and we stop all of it
-                preexec_fn=dies_with_us(os.getpid()),
+                preexec_fn=dies_with_us(os.getpid()),  # noqa: PLW1509 - there are no threads here
             )
         except OSError as error:
             raise Trouble(f"{command[0]} does not start: {error.strerror}\n{remedy(str(error))}") from None
@@ -178,7 +180,7 @@ class Work:
         if child.returncode != 0:
             raise Trouble(account(child.returncode, list(heard.lines), log))
 
-    def _follow(self, child: "subprocess.Popen[bytes]", heard: Heard, record: Any) -> None:  # noqa: UP037
+    def _follow(self, child: subprocess.Popen[bytes], heard: Heard, record: Any) -> None:
         assert child.stdout
         pipe = child.stdout.fileno()
         open_still = True
@@ -211,23 +213,24 @@ def dies_with_us(parent: int) -> Any:
     return prepare
 
 
-def stop(child: "subprocess.Popen[bytes]", patience: float = 5.0) -> None:  # noqa: UP037
-    """Ends the child's whole group: politely if it still runs, then for certain."""
+def stop(child: subprocess.Popen[bytes], patience: float = 5.0) -> None:
+    """Ends the child's whole group: politely, then for certain. Waits without reaping, so that its number stays its own."""
+    if child.poll() is not None:
+        return
     try:
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(child.pid, signal.SIGINT)
-                child.wait(patience)
+        os.killpg(child.pid, signal.SIGINT)
+        until = time.monotonic() + patience
+        while time.monotonic() < until and not os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            time.sleep(0.02)
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 # What to say when it fails
 
 
 AGAIN = "Then run the same command again; what is done already is kept."
-REMEDIES: List[Tuple[str, str]] = [
+REMEDIES: list[tuple[str, str]] = [
     (
         r"No space left on device|os error 28|Errno 28|Disk quota exceeded|os error 122",
         "The disk is full. The two environments take 2.7 GB and uv's cache (~/.cache/uv) 3 GB more where it lies on\n"
@@ -255,7 +258,7 @@ REMEDIES: List[Tuple[str, str]] = [
         "This Python does not fit. Name a complete Python 3.11: make PYTHON=/path/to/python3.11 setup",
     ),
     (
-        r"command '?(cc|gcc|clang|[a-z0-9_-]+-gcc)'? failed|(cc|gcc): (command )?not found|Python\.h",
+        r"command '\S*(cc|clang)' failed|No such file or directory: '\S*(cc|clang)'|Python\.h",
         f"A C compiler with Python's headers is missing, on Debian: apt-get install gcc python3.11-dev. {AGAIN}",
     ),
     (
@@ -273,7 +276,7 @@ def remedy(said: str) -> str:
     return AGAIN.replace("Then run", "When that is cured, run")
 
 
-def account(code: int, lines: List[str], log: Path) -> str:
+def account(code: int, lines: list[str], log: Path) -> str:
     """The end of a failed step for the person before the screen."""
     text = "".join(f"    {line}\n" for line in lines[-20:]) + f"All of it: {log}\n"
     if code == -signal.SIGKILL:
@@ -364,7 +367,7 @@ class Uv:
         work.do(self.name, self.title, commands, self.root)
         self._stamp.finish(self._key)
 
-    def _commands(self) -> List[List[str]]:
+    def _commands(self) -> list[list[str]]:
         wanted = f"uv=={UV_VERSION}"
         install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
         if _has("ensurepip"):
@@ -413,14 +416,23 @@ class Environment:
             return False
         return f"VIRTUAL_ENV='{str(self.folder).replace(chr(39), _QUOTE)}'" in script
 
+    def _packages_changed(self) -> list[int]:
+        """When something was last put among the packages or taken away from them."""
+        return [folder.stat().st_mtime_ns for folder in self.folder.glob("lib/python*/site-packages")]
+
     def make(self, work: Work) -> None:
-        key, usable = self.key(), self.usable()
+        key, usable, before, untouched = self.key(), self.usable(), self._stamp.says(), self._packages_changed()
         self._stamp.begin()
         sync = [str(self._uv.command), "sync", "--frozen"]
         if not usable:
             remove(self.folder)
             sync += ["--python", self._uv.python]
-        work.do(self.name, self.title, [sync], self.project)
+        try:
+            work.do(self.name, self.title, [sync], self.project)
+        except BaseException:
+            if usable and self._packages_changed() == untouched:  # it ended while downloading
+                self._stamp.finish(before)
+            raise
         if not (self.starts() and os.access(self._command, os.X_OK)):
             raise Trouble(f"{self._command} was installed but does not start. Run `make clean`, then this again.")
         self._stamp.finish(key)
@@ -444,7 +456,8 @@ class Model:
 
     def _fingerprint(self) -> str:
         specification = importlib.util.spec_from_file_location("fingerprint", self._project / "fingerprint.py")
-        assert specification and specification.loader
+        assert specification
+        assert specification.loader
         module = importlib.util.module_from_spec(specification)
         specification.loader.exec_module(module)
         return str(module.fingerprint(self._project))
@@ -457,11 +470,11 @@ class Model:
 # The whole
 
 
-def wrong_python(version: Sequence[int], executable: str) -> Optional[str]:
+def wrong_python(version: tuple[int, ...], executable: str) -> str | None:
     """What to say if this Python cannot do it, or None."""
-    if tuple(version[:2]) == PYTHON:
+    if version[:2] == PYTHON:
         return None
-    older = tuple(version[:2]) < PYTHON
+    older = version[:2] < PYTHON
     return (
         f"Python 3.11 is needed; {executable} is {version[0]}.{version[1]}, which is too {'old' if older else 'new'}"
         f"{'' if older else ': Rasa and its TensorFlow have no build for it'}.\n"
@@ -474,14 +487,25 @@ def wrong_python(version: Sequence[int], executable: str) -> Optional[str]:
     )
 
 
-def children_environment(root: Path) -> Dict[str, str]:
+def children_environment(root: Path) -> dict[str, str]:
     """Ours, proxy and certificates included, without what would lead uv to another Python or another folder."""
     misleading = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIR", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if name not in misleading}
     environment.update(UV_PYTHON_DOWNLOADS="never", OMP_NUM_THREADS="1", PYTHONUNBUFFERED="1")
     if "UV_CACHE_DIR" not in environment and not _may_write(Path(os.path.expanduser("~/.cache"))):
         environment["UV_CACHE_DIR"] = str(root / ".cache" / "uv-cache")
+    environment.update(_compiler(environment))
     return environment
+
+
+def _compiler(environment: dict[str, str]) -> dict[str, str]:
+    """Rasa's multidict is the one package without a wheel. Python looks for the compiler that it was built with; another
+    does as well, and where there is none, or Python's headers are missing, multidict's half without C does."""
+    named = environment.get("CC") or str(sysconfig.get_config_var("CC") or "cc")
+    found = [name for name in (named.split()[0], "cc", "gcc", "clang") if shutil.which(name)]
+    if not found or not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return {"MULTIDICT_NO_EXTENSIONS": "1"}
+    return {} if found[0] == named.split()[0] else {"CC": found[0]}
 
 
 def _may_write(folder: Path) -> bool:
@@ -527,7 +551,7 @@ def set_up(root: Path, parts: Sequence[str], force: bool, display: Display, pyth
     if all(step.up_to_date() for step in steps):
         return
     with alone(root / ".cache" / "setup.lock", display):
-        missing: List[Any] = [step for step in steps if not step.up_to_date()]
+        missing: list[Any] = [step for step in steps if not step.up_to_date()]
         if any(isinstance(step, Environment) for step in missing) and not uv.up_to_date():
             missing.insert(0, uv)
         work = Work(root, display, children_environment(root))
@@ -547,7 +571,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.parts) - {"app", "rasa", "model"}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if problem := wrong_python(sys.version_info, sys.executable):
+    if problem := wrong_python(sys.version_info[:2], sys.executable):
         print(problem, file=sys.stderr)
         return 1
     for number in (signal.SIGTERM, signal.SIGHUP):

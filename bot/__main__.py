@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -18,7 +18,7 @@ from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load
 if TYPE_CHECKING:
     from nlu.understanding import Understander
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="小哨 Xiaoshao: the neighbourhood's assistant.")
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="小哨 Xiaoshao: the neighbourhood's assistant.")
 directory_cli = typer.Typer(no_args_is_help=True, help="The directory of places, people and units.")
 cli.add_typer(directory_cli, name="directory")
 
@@ -42,7 +42,7 @@ def _settings(config: Path, **overrides: Any) -> Settings:
         _stop(str(error))
 
 
-def _stop(message: str, code: int = 2) -> Any:
+def _stop(message: str, code: int = 2) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
 

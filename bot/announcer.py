@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from nlu.safety import NAMES as DANGERS
-
 from bot.conversation import cards, digest_text
 from bot.conversation.buttons import DigestMore, Rows, TakeAlert, keyboard, option
 from bot.conversation.phrases import say
+from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
 from workflows.models import Outbound
 from workflows.notices import Notice, NoticeKind
@@ -120,8 +119,8 @@ class Announcer:
                 text = f"已经超时：{head}\n现在由{view.holder}负责，居民已等{days}天。"
                 return [(text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.CONFIRM:
-                text = f"{head}\n{view.holder}说办好了：{mask(view.result) or '见照片'}\n请到现场看一眼。"
-                return [(text, cards.staff_rows(view, notice.capacity), "")]
+                text = f"{head}\n{view.holder}说{_how(view)}：{mask(view.result) or '见照片'}\n请到现场看一眼。"
+                return [*_repair(view), (text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.ADDED:
                 photos: list[tuple[str, Rows, str]] = [
                     ("居民补充的照片", [], str(photo)) for photo in data.get("photos", [])
@@ -191,7 +190,7 @@ class Announcer:
             "refused": f"{who}答复不归他们管：{text}\n{view.holder}正在裁定该谁管，不用您重新反映。",
             "convened": f"正在请各方商量：{text}",
             "planned": f"{view.holder}说：{text}\n到时候我会再来问您。",
-            "reported": f"{view.holder}说办好了：{text or '见照片'}\n网格员去现场看过后，我再来问您。",
+            "reported": f"{view.holder}说{_how(view)}：{text or '见照片'}\n网格员去现场看过后，我再来问您。",
             "no_news": f"还在办，现在由{view.holder}负责，我盯着。{cards.clock_line(view, now, self._zone)}",
         }[str(data["news"])]
         return f"{head}\n{said}"
@@ -202,17 +201,14 @@ class Announcer:
         if view.result_kind == "unfounded":
             text = f"{head}\n网格员去看过，认为不是这样：{result}\n{again}您看呢？有不同意见一定告诉我。"
         else:
-            how = {"negotiated": "各方商量好了"}.get(view.result_kind, "办好了")
-            lines = [head, f"{view.holder}说{how}：{result}"]
+            lines = [head, f"{view.holder}说{_how(view)}：{result}"]
             if notice.data.get("unconfirmed"):
                 lines.append("（网格员还没来得及去现场看）")
             lines.append(f"{again}您看解决了没有？您说了算。")
             if notice.kind is NoticeKind.VERDICT_AGAIN:
                 lines.append("过几天还没有您的答复，就先办结，但不算您满意；以后随时可以再打开。")
             text = "\n".join(lines)
-        photos: list[tuple[str, Rows, str]] = (
-            [("处理后的照片", [], view.photos[-1])] if view.photos and view.result_kind == "done" and not again else []
-        )
+        photos = [] if again else _repair(view)
         return [*photos, (text, cards.verdict_rows(view), "")]
 
     @staticmethod
@@ -259,3 +255,13 @@ class Announcer:
         short, detail = digest_text.render(one)
         more = option("看详细", DigestMore(audience=digest_text.audience(one), week=str(notice.data["week"])))
         return short, [[more]] if detail else [], ""
+
+
+def _how(view: CaseView) -> str:
+    """How it came out: an agreement is not called a repair."""
+    return {"negotiated": "各方商量好了"}.get(view.result_kind, "办好了")
+
+
+def _repair(view: CaseView) -> list[tuple[str, Rows, str]]:
+    """The newest photo of the repair, where there is one."""
+    return [("处理后的照片", [], photo) for photo in view.result_photos[-1:]]

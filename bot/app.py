@@ -397,7 +397,8 @@ def as_tap(update: Update, chat: Chat) -> Update:
     message = update.message
     if message is None or not message.text or message.text.startswith("/"):
         return update
-    data = chosen(message.text, (chat.data or {}).get("options") or [])
+    notes = chat.data or {}
+    data = chosen(message.text, notes.get("options") or [], numbered=bool(notes.get("asked")))
     if not data or message.from_user is None:
         return update
     query = CallbackQuery(

@@ -21,7 +21,7 @@ def read_pairs(path: Path) -> list[Mapping[str, Any]]:
     Raises:
         PairsError: naming the line.
     """
-    pairs = []
+    pairs: list[Mapping[str, Any]] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

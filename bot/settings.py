@@ -110,7 +110,7 @@ class Nlu(Section):
     url: str = ""
     token: str = ""
     timeout_seconds: float = Field(4, gt=0)
-    act_above: float = Field(0.55, ge=0, le=1)
+    act_above: float = Field(0.45, ge=0, le=1)
     ask_above: float = Field(0.20, ge=0, le=1)
     emergency_above: float = Field(0.85, ge=0, le=1)
     same_above: float = Field(0.62, ge=0, le=1)

@@ -248,7 +248,7 @@ class Turns:
         hooks: Hooks,
         fetchers: Mapping[str, Fetch] | None = None,
     ) -> None:
-        self._fetchers = fetchers or {}
+        self._fetchers = {} if fetchers is None else fetchers  # empty at first: Telegram is added when it starts
         self._database = database
         self._dispatcher = dispatcher
         self._inbox = inbox

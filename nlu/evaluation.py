@@ -12,8 +12,8 @@ from typing import Any
 from nlu.understanding import ENTITY_KINDS, INTENTS, Understander, Understanding
 
 
-class BadLine(Exception):
-    """A line of the file cannot be measured."""
+class EvaluationError(Exception):
+    """The file cannot be measured; the text names file, line and what is wrong there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,13 @@ class Line:
 
 
 def read_lines(path: Path) -> list[Line]:
-    """Raises BadLine for what is not a labelled message, OSError for a file that cannot be read."""
-    return list(parse_lines(path.read_text("utf-8").splitlines(), str(path)))
+    try:
+        rows = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise EvaluationError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{path}: not UTF-8 at byte {error.start}") from None
+    return list(parse_lines(rows, str(path)))
 
 
 def parse_lines(rows: Iterable[str], name: str = "line") -> Iterator[Line]:
@@ -47,12 +52,12 @@ def _line(row: str, where: str) -> Line:
     try:
         data = json.loads(row)
     except ValueError as error:
-        raise BadLine(f"{where}: not JSON: {error}") from None
+        raise EvaluationError(f"{where}: not JSON: {error}") from None
     if not isinstance(data, dict):
-        raise BadLine(f"{where}: not an object")
+        raise EvaluationError(f"{where}: not an object")
     for key in ("id", "text", "label"):
         if key not in data:
-            raise BadLine(f"{where}: has no {key!r}")
+            raise EvaluationError(f"{where}: has no {key!r}")
     line = Line(
         id=str(data["id"]),
         text=_text(data["text"], "text", where),
@@ -64,13 +69,13 @@ def _line(row: str, where: str) -> Line:
     )
     for label in (line.label, *sorted(line.accept), *line.also):
         if label not in INTENTS:
-            raise BadLine(f"{where}: the model knows no label {label!r}; it knows {', '.join(sorted(INTENTS))}")
+            raise EvaluationError(f"{where}: the model knows no label {label!r}; it knows {', '.join(sorted(INTENTS))}")
     return line
 
 
 def _text(value: Any, key: str, where: str) -> str:
     if not isinstance(value, str):
-        raise BadLine(f"{where}: {key!r} must be a text")
+        raise EvaluationError(f"{where}: {key!r} must be a text")
     return value
 
 
@@ -78,16 +83,21 @@ def _texts(value: Any, key: str, where: str) -> Sequence[str]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadLine(f"{where}: {key!r} must be a list of texts")
+        raise EvaluationError(f"{where}: {key!r} must be a list of texts")
     return value
 
 
 def _entities(value: Any, where: str) -> Mapping[str, tuple[str, ...]]:
     if not isinstance(value, dict):
-        raise BadLine(f"{where}: 'entities' must be an object of lists")
+        raise EvaluationError(f"{where}: 'entities' must be an object of lists")
     if unknown := sorted(set(value) - set(ENTITY_KINDS)):
-        raise BadLine(f"{where}: unknown entity kind {unknown[0]!r}; known are {', '.join(ENTITY_KINDS)}")
+        raise EvaluationError(f"{where}: unknown entity kind {unknown[0]!r}; known are {', '.join(ENTITY_KINDS)}")
     return {kind: tuple(_texts(values, f"entities.{kind}", where)) for kind, values in value.items()}
+
+
+async def evaluate_file(path: Path, understander: Understander) -> dict[str, Any]:
+    """Raises EvaluationError before anything is asked, NluUnavailable when nobody answers."""
+    return await evaluate(read_lines(path), understander)
 
 
 async def evaluate(lines: Iterable[Line], understander: Understander) -> dict[str, Any]:

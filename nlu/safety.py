@@ -182,7 +182,7 @@ _KIN = (
     "媳妇|老婆|老公|男人|女人|丈夫|室友|邻居|工友|同事|婆|公公|老乡|小伙|男的|女的|客人|顾客|病人|工人|租户|老师|学生|姑娘|小子|二柱|三娃"
 )
 _WHO = f"{_KIN}|人|他|她|我|俺|咱|师傅"
-_WATER = "河|湖|水库|水里|冰|渠|塘|池子|鱼池|水坑|江|海里"
+_WATER = "河|湖|水库|水里|冰(?![箱棍柜淇冻镇溜凌圪雹糖激])|渠|塘|池子|鱼池|江|海里"
 _HOME = "屋|家|房|楼|窗|门|厨房|灶|阳台|店|仓库|车棚|地下室|走廊|单元|宿舍|库"
 
 
@@ -202,14 +202,18 @@ def _sign(kind: str, words: str, pattern: str = "", *, lasting: bool = False) ->
 
 SIGNS: tuple[_Sign, ...] = (
     # Fire: said outright, but not a stove that lights, not a temper, not a hotpot.
-    _sign("fire", "着火 着大火", r"(?<![不打点得没])着(?:大)?火(?!点|爆|锅)"),
+    _sign(
+        "fire",
+        "着火 着大火",
+        r"(?<![不打点得没带对沿顺靠守围拿抱举蹭朝望看等盯借趁挨])着大?火(?![点爆锅星车炉葬盆堆把龙腿气红眼])",
+    ),
     _sign("fire", "起火 失火 走水了", r"(?<![打生点发引一])起(?:大)?火(?!锅|车|腿|龙|辣|热)|失火|走水了"),
     # Things that have caught.
     _sign(
         "fire",
-        "着了 着起来 着开了 着着了",
-        r"(?:棚|房|屋|楼|柴|草|垛|麦|电瓶|车|插座|帘|被子|沙发|锅|厨房|仓|店|垃圾|库|山|林|家|箱|线|空调|床|阳台|炕|树|场|插排).{0,10}"
-        r"(?<![睡找碰逮用看听猜够见闲憋点打抓跟忙接遇灶灯炉躺坐站等])着(?:了|起来|开了)",
+        "着了 着起来 着开了",
+        r"(?:棚|房|屋|楼|柴|草|垛|麦|电瓶|车|插座|帘|被子|沙发|锅|厨房|仓|店|垃圾|垃圾桶|库|山|林|家|箱|线|空调|床|阳台|炕|树|场|插排|杂物|纸箱)"
+        r"(?:里|上)?(?:也|都|又|全|突然|呼地|自己|就|给|被|让人|烧)*点?着(?:了(?![凉急迷魔慌地])|起来|开了)",
     ),
     _sign("fire", "烧起来 烧着了 着起来", r"(?<![发])(?:烧起来|着起来了|(?<![睡炉灶])烧着了)"),
     _sign(
@@ -256,7 +260,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "gas",
         "嘶嘶 吱吱 滋滋 哧哧 呲呲",
-        r"(?:厨房|灶|阀|罐|炉子|燃气|煤气|气管).{0,12}(?:嘶嘶|吱吱|滋滋|哧哧|呲呲)(?!.{0,6}水)",
+        r"(?:厨房|灶|阀(?!门?井)|罐|炉子|燃气|煤气|气管).{0,12}(?:嘶嘶|吱吱|滋滋|哧哧|呲呲)(?!.{0,6}水)",
     ),
     _sign("gas", "报警仪 报警器 下限", r"(?:报警[仪器]|浓度).{0,14}(?:味.{0,2}(?:大|重|浓)|到下限)"),
     # Carbon monoxide: a stove and a sick head.
@@ -273,20 +277,20 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "shock",
         "电着 电倒 电死 电晕 电击 被电",
-        rf"(?:{_WHO}).{{0,8}}(?:被|叫|让)?.{{0,4}}(?:电着了|电倒|电晕|电击|电死了|电住|被电(?!了?一下))",
+        rf"(?:{_WHO}).{{0,8}}(?:被|叫|让)?.{{0,4}}(?:电着了|电倒|电晕|电击(?![治枪器棒感])|电死了|电住|被电(?!了?一下))",
     ),
     _sign("shock", "粘", r"手.{0,3}粘|粘(?:在|住).{0,6}(?:线|电|插|架|闸)|(?:线|电|插|充电).{0,12}粘(?:住|着)"),
     _sign(
         "shock",
         "不动 抽 倒",
-        r"(?:摸|碰|插|抓|踩|攥|趴|贴|挂|拉).{0,8}(?:线|水泵|电|插|闸|架子).{0,16}(?:抽|倒|不动|哆嗦)|不动.{0,8}攥着.{0,4}线|倒.{0,12}抽.{0,12}(?:线|电)",
+        r"(?:摸|碰|插|抓|踩|攥|趴|贴|挂).{0,8}(?:线|水泵|电|插|闸|架子).{0,16}(?:抽(?![风烟水屉空])|倒|不动|哆嗦，?手)|不动.{0,8}攥着.{0,4}线|倒.{0,12}抽.{0,12}(?:线|电)",
         lasting=True,
     ),
     # Water and ice.
     _sign("drowning", "溺水 落水", rf"(?:{_WHO}).{{0,6}}(?:溺水|落水)|(?:溺水|落水)了"),
     _sign(
         "drowning",
-        "掉 沉 漂 扑腾 跳 手 淹 滑 有人",
+        "河 湖 水库 水里 冰 渠 塘 池 江 海里 淹",
         rf"(?:{_WHO}).{{0,8}}(?:掉|跳|滑|摔|栽|跌).{{0,6}}(?:{_WATER})|(?:{_WATER}).{{0,8}}(?:有人|孩|娃|人).{{0,12}}(?:扑腾|漂|沉|喊|挣扎|只.{{0,2}}见|淹)|(?:孩|娃|人).{{0,8}}(?:冰).{{0,6}}漂|(?:{_WATER})里?有人，"
         rf"|(?:{_WHO}).{{0,4}}(?:快|要|被)?淹(?:了|死|没)",
     ),
@@ -318,14 +322,14 @@ SIGNS: tuple[_Sign, ...] = (
         rf"(?:{_WHO}|里头).{{0,8}}(?:卡|吊|停|困)在.{{0,4}}半空|(?:吊|卡|停)在.{{0,3}}半空.{{0,6}}(?:{_WHO})",
         lasting=True,
     ),
-    _sign("lift", "上不去下不来 门打不开", r"门[打扒]不开.{0,6}(?:里|我).{0,6}上不去下不来", lasting=True),
+    _sign("lift", "上不去下不来 门打不开", r"门[打扒]不开.{0,6}(?:里|我).{0,6}上不去下不来"),
     # Violence that is happening.
     _sign(
         "violence",
         "刀 枪 斧",
         r"(?:拿|持|举|抡|挥|掏|提|握|攥|亮)(?:着|出|起|了)?.{0,4}(?:菜刀|刀(?!具|片|削|叉)|枪|斧)|手里有.{0,2}刀|动刀",
     ),
-    _sign("violence", "砍 捅 杀人", rf"砍人|砍倒|砍伤|被砍|(?:{_WHO}).{{0,4}}捅(?:了|人|伤|死)|捅人|杀人"),
+    _sign("violence", "砍 捅 杀人", r"砍人|砍倒|砍伤|被砍|被.{0,4}捅|捅(?:了人|人|伤|死|了.{1,2}刀)|刀.{0,3}捅|杀人"),
     _sign(
         "violence",
         "打死 打我 救我 家暴 往死里打 掐",
@@ -345,13 +349,13 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "suicide",
         "不想活 活不下去 想死 去死 不想撑 自杀 轻生 寻短见 跳楼 割腕 上吊 遗书 死了算了 结束自己",
-        r"不想活|活不下去|我想死(?!你)|想去死|不想撑|自杀|轻生|寻短见|跳楼(?!价|机|大|甩)|割腕|上吊|写.{0,3}遗书|死了算了|结束自己",
+        r"不想活|活不下去|我想死(?!你)|想去死|不想撑|自杀|轻生|寻短见|跳楼(?![价机大甩])|割腕|(?<!檐)上吊(?![灯顶的着扇装挂锅])|写.{0,3}遗书|死了算了|结束自己",
         lasting=True,
     ),
     _sign(
         "suicide",
         "楼顶 天台 窗台 窗沿 栏杆 顶楼 窗外 楼边",
-        rf"(?:{_WHO}).{{0,8}}[坐站骑跨爬].{{0,6}}(?:楼顶|天台|窗台|窗沿|栏杆|楼边|窗外)|(?:楼顶|天台|窗台|窗沿|顶楼|栏杆).{{0,8}}[坐站骑跨].{{0,8}}(?:{_WHO})|(?:楼顶|顶楼|天台).{{0,4}}(?:{_WHO}).{{0,6}}[骑跨坐站]",
+        rf"(?:{_WHO}).{{0,8}}(?:[坐骑跨爬]|(?<![拌车网卫水电气油点])站).{{0,6}}(?:楼顶|天台|窗台|窗沿|栏杆|楼边|窗外)|(?:楼顶|天台|窗台|窗沿|顶楼|栏杆).{{0,8}}[坐站骑跨].{{0,8}}(?:{_WHO})|(?:楼顶|顶楼|天台).{{0,4}}(?:{_WHO}).{{0,6}}[骑跨坐站]",
         lasting=True,
     ),
     # Machines that somebody lives by.
@@ -373,7 +377,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "fall",
         "掉 摔 栽 跌 陷",
-        rf"(?:{_WHO}).{{0,10}}(?:掉|摔|栽|跌|陷)(?:进|到|下|在)?.{{0,8}}(?:井|坑|沟|窟窿|洞|去).{{0,4}}(?:了|里|喊|哭|快|口|叫|救)",
+        rf"(?:{_WHO})[^车轮]{{0,10}}(?:掉|摔|栽|跌|陷)(?:(?:进|到|下|在)?[^，头]{{0,6}}(?:井|坑|沟|窟窿|洞)(?:里|口|下|，|$|快|了)|(?:进|下)去了)(?:了)?",
     ),
     _sign(
         "fall",
@@ -390,7 +394,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "trapped",
         "卡 挂",
-        rf"(?:{_WHO}|头|脑袋|腿|轮椅).{{0,8}}卡(?:在|住|着).{{0,6}}(?:防盗|护栏|栏杆|窗|门缝|铁道|轨|网|树|洞|缝)|(?:防盗|窗).{{0,4}}(?:外|上).{{0,4}}(?:挂|吊)着?.{{0,2}}(?:{_WHO})|(?:{_WHO}).{{0,4}}挂在.{{0,4}}(?:防盗|窗|阳台|树)|(?:里面|里头).{{0,2}}(?:{_WHO}).{{0,2}}卡|卡着喊",
+        rf"(?:{_WHO}|头|脑袋|腿|轮椅).{{0,8}}卡(?:在|住|着)?.{{0,6}}(?:防盗|护栏|栏杆|窗|门缝|铁道|轨|网|树|洞|缝)|(?:防盗|窗).{{0,4}}(?:外|上).{{0,4}}(?:挂|吊)着?.{{0,2}}(?:{_WHO})|(?:{_WHO}).{{0,4}}挂在.{{0,4}}(?:防盗|窗|阳台|树)|(?:里面|里头).{{0,2}}(?:{_WHO}).{{0,2}}卡|卡着喊",
         lasting=True,
     ),
     _sign(
@@ -450,20 +454,20 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "medical",
         "紫 发青 脸青 白沫 翻白 流涎 憋青 嘴歪",
-        r"(?:嘴|唇|脸|指甲).{0,4}(?:发紫|紫了|青了|发青|憋青|憋紫)|脸青|白沫|眼.{0,2}翻白|翻白眼|流涎|嘴.{0,2}歪",
+        r"(?:嘴|唇|脸|指甲).{0,4}(?:发紫|紫了|青了|发青|憋青|憋紫)|脸青|口吐.{0,2}白沫|(?:人|他|她|爷|奶|妈|爸|爹|娘|孩|娃|伴|头).{0,10}(?<!往外)吐.{0,2}白沫|眼.{0,2}翻白|翻白眼|流涎|嘴.{0,2}歪",
         lasting=True,
     ),
-    _sign("medical", "抽搐 抽过去 抽风 在抽 抽呢", rf"抽搐|抽过去|(?:{_WHO}).{{0,6}}(?:抽风了|在抽|抽呢)"),
+    _sign("medical", "抽搐 抽过去 抽风 在抽 抽呢", rf"抽搐|抽过去|(?:{_WHO}).{{0,6}}(?:抽风了(?!似)|在抽|抽呢)"),
     _sign(
         "medical",
         "倒地 倒了 倒下 倒在 躺地 躺在 摔倒 趴着",
-        rf"(?:{_KIN}|人|他|她).{{0,10}}(?:突然|一下|刚|忽然)?.{{0,4}}(?:倒地|倒下|倒在).{{0,4}}(?:了|不|上|叫|柜|里|，)?(?<!快倒下)|(?:{_KIN}).{{0,2}}(?:突然|一下子?|忽然|就)?倒了|躺(?:在)?地上.{{0,4}}(?:不|没|叫)",
+        rf"(?:{_KIN}|人|他|她).{{0,10}}(?:倒地(?!铃)|倒下(?!就|来骂)|倒在)|(?:{_KIN}).{{0,2}}(?:突然|一下子?|忽然|就)?倒了|躺(?:在)?地上.{{0,4}}(?:不|没|叫)",
         lasting=True,
     ),
     _sign(
         "medical",
         "起不来 动不了",
-        rf"(?:摔|跌|倒|躺).{{0,8}}(?:起不来|动不了|动弹不得)|(?:{_KIN})(?:突然|一下子?)?起不来了",
+        rf"(?:摔|跌|(?<!扑)倒|躺).{{0,8}}(?:起不来|动不了|动弹不得)|(?:{_KIN})(?:突然|一下子?)?起不来了",
         lasting=True,
     ),
     _sign("medical", "不行了", rf"(?:{_KIN}|人)(?:快|要|眼看)?不行了", lasting=True),
@@ -489,14 +493,14 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "missing",
         "走丢 走失 不见了 找不到了 找不着了 失踪 丢了",
-        rf"(?:{_KIN})[^钥包机证卡车狗猫钱东鞋衣帽书，]{{0,8}}(?:走丢了|走失了?|不见了|找不[到着]了|失踪了?|丢了)",
+        rf"(?:{_KIN})[^钥包机证卡车狗猫钱东鞋衣帽书的本房照针，]{{0,8}}(?:走丢了|走失了?|不见了|找不[到着]了|失踪了?|丢了)",
         lasting=True,
     ),
     # Crying for help and meaning it.
     _sign(
         "help",
         "救命",
-        r"(?:^|，|快来人)救命(?:呀|啊|哪|呐|了|阿)*(?:，|$)(?:救命(?:呀|啊)*，?)*$|快来人.{0,3}救命|救命.{0,4}快来人|救命.{0,2}不是(?:玩梗|开玩笑)",
+        r"^(?:快?来人[呀啊]?，?|，)*(?:救命[呀啊哪呐了阿]*，?)+(?:$|[0-9]|(?:快|来人|救|谁来|有人在?吗|帮).{0,12}$)|快来人.{0,3}救命|救命.{0,4}快来人|救命.{0,2}不是(?:玩梗|开玩笑)",
     ),
     _sign("help", "救救", r"救救(?:我|孩子|他|她|我妈|我爸|人)(?!们?家?的?(?:树|车|花|狗|猫|房|钱包|头发|网|耳朵))"),
     # Other tongues.
@@ -526,30 +530,74 @@ _RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 
 # --- What takes it back -----------------------------------------------------------------------------------------------
 
-_NOW = re.compile("现在|这会儿?|正在|此刻|眼下|今天|今早|今晚|刚才|刚刚|又|如今|这阵|马上|到现在|right now|сейчас")
-_PAST = re.compile(
-    "昨天|昨日|昨晚|昨夜|昨儿|前天|前晚|前几天|前些|前年|去年|上周|上个?星期|上个?礼拜|上个?月|上回|上次|那次|那年|那天|那回|以前|曾经|小时候|当年|当时|"
-    "[0-9一二两三四五六七八九十几半]+(?:天|年|个?月|周|个?星期)(?:之?前|了)|早些年|正月|腊月|yesterday|last |ago|вчера"
+# Words that bring a story back to this minute.
+_NOW = re.compile("现在|这会儿?|正在|此刻|眼下|今天|今早|今晚|刚才|刚刚|又|如今|这阵|马上|right now|сейчас")
+# Yesterday: over, unless the sign is one that lasts until somebody helps (he went to bed last night and does not wake).
+_YESTERDAY = "昨[天日晚夜儿]|前晌|yesterday|вчера|last night"
+_LONG_AGO = (
+    "前天|前晚|前几天|前些|前年|去年|上周|上个?星期|上个?礼拜|上个?月|上回|上次|那次|那年|那天|那回|以前|曾经|小时候|当年|当时|早些年|正月|腊月|"
+    "(?:[0-9一二两三四五六七八九十几半]+(?:天|年|个?月|周|个?星期)(?:之?前|了))|last (?:week|month|year)|ago"
+)
+_PAST = re.compile(f"{_YESTERDAY}|{_LONG_AGO}")
+_LONG_PAST = re.compile(_LONG_AGO)
+# "The socket that was mended yesterday is burning": the past belongs to something else than the danger.
+_PAST_OF_SOMETHING_ELSE = re.compile(
+    "(?:换|修|装|买|报修|接|租|充|盖|交)(?:的|了|完|好|过)|刚|才|反映|投诉|说过|跟你们|没人管|没修|检查|好好的|还好"
 )
 _IF = re.compile(
-    "要是|如果|万一|假如|假设|一旦|倘若|若是|(?<!可)怕(?!是|，)|担心|生怕|别等|等.{0,8}才|容易|会不会|可能会|迟早|早晚|差点|险些|以防|防止|避免|预防|"
-    "谨防|严禁|禁止|小心(?!翼)|当心|难道|出了?事|真(?=着|起|有火)|不敢想|哪天|if |what if|может"
+    "要是|如果|万一|假如|假设|一旦|倘若|若是|(?<![可害好别不])怕(?!是|，)|担心|生怕|别等|等.{0,8}才|容易|会不会|可能会|迟早|早晚|差点|险些|以防|防止|避免|预防|"
+    "谨防|严禁|禁止|(?<!不)小心(?!翼)|当心|难道|出了事(?!，)|出点事|真(?=着|起|有火)|不敢想|哪天|明天|后天|下周|if |what if|может"
 )
+# What is told, played, taught or read.
 _STORY = re.compile(
-    "电影(?!院)|电视剧|剧里|恐怖片|惊悚片|灾难片|小说|游戏|新闻|热搜|视频里|短视频|抖音|报道|梦见|做梦|演习|演练|模拟|比赛|梗(?<!玩梗)|那部|这部|歌词|"
-    "段子|听说.{0,6}(?:外地|别的|有个地方)|movie|drill|game"
+    "(?<!看)电影(?!院)|(?<!看)电视剧|(?:电影|剧|视频|新闻|游戏|小说|抖音|手机|网|书)[里上中说]|恐怖片|惊悚片|灾难片|这个?游戏|热搜|新闻|短视频|报道|"
+    "梦见|梦到|做梦|(?<!不是)演习|(?<!不是)演练|模拟|(?<!玩)梗|[那这]部|歌词|段子|培训(?!班)|讲座|宣讲|知识|预案|上一?课|"
+    "听说.{0,6}(?:外地|别的|有个地方)|movie|drill|game|training"
 )
-_HABIT = re.compile("天天|每天|每晚|每逢|每次|每周|经常|老是|总是|常年|老(?=走丢|停电|跳闸)|隔三差五|一到.{0,5}就")
-_SOLVED = re.compile(
-    "(?<!灯)(?:扑|早|已|给|泼|都|浇)?灭了|扑灭|没事了|人没事|人还好|虚惊|救出来|救下来|放出来|出来了|撬开|带走|抓走|散了|醒了|醒过来|修好|处理好|解决了|好了|送医院|出院|"
-    "没伤|找到了|找着了|找回来|误报|没着火|关了阀|over now|put out"
+_HABIT = re.compile(
+    "天天|每天|每晚|每逢|每次|每周|经常|老是|总是|动不动|三天两头|隔三差五|老(?=走|停|跳|困|冒|着|漏)|总(?=困|冒|着|停)|一到.{0,5}就"
 )
-_AFTER_WORDS = re.compile(
-    "^(?:的)?(?:隐患|风险|危险|可能|原因|怎么|咋|往哪|时|的时候|的话|就|都|也|谁|责任|演|逃生|保险|那次|那天|那回|那年)|^.{0,3}过(?!来|去|不)|^.{0,6}(?:怎么赔|算谁)"
+_HABIT_AFTER = re.compile("^，(?:每|天天)")
+# "着火的隐患", "着火都进不来", "困过人", "拿刀的那个": the words name a thing or a time, they do not cry.
+_NAMED = re.compile(
+    "(?:的)?(?:隐患|风险|危险|可能|原因|责任|逃生|保险|报警器|怎么(?:赔|预防|防|避免|逃|跑)|算谁)|.{0,3}的那[个人家次天回年段]|.{0,3}过(?!来|去|不)|"
+    "(?<![了着里])(?:往哪|时|的时候|的话|就|都|也|谁|演|可咋|那次|那天|那回|那年)"
 )
-_NOT_BEFORE = re.compile("(?:(?<!是)不是|并不是|并非|没有?|未|没见|不会|不|会|易|能|想)$")
-_EXAGGERATED = re.compile("(?:热|吵|臭|冷|饿|笑|丑|尴尬|熏|呛|烦|气|味|油烟|压力|累|爬)")
-_WORDS_OF_THE_BODY = re.compile("喘|过气|不想活|想死|不行了|晕|跳楼|去死")
+_DENIED = re.compile("(?:(?<!是)不是|并不是|并非|(?<!有)没有?|未|没见|不会|(?<!会不)会|易|能|没闻[到见].{0,2})$")
+_SOLVED_ANYHOW = "没事了|虚惊|误报|解决了|处理好|修好了?"
+_RESCUED = "(?:救|放|弄|拉|抬|撬|捞|爬|人都?)出来了|救[上下]来|撬开|捞上来|人没事|人还好|没受伤|没伤|没啥事|没大事|擦破"
+_CARED_FOR = "(?<![吵惊没不])醒了|(?<!没)醒过来|缓过来|救过来|送.{0,3}医院了|出院|人没事|人还好|早好了"
+_SOLVED = MappingProxyType(
+    {
+        kind: re.compile(f"{_SOLVED_ANYHOW}|{words}")
+        for kind, words in {
+            "fire": "(?<!灯)灭了(?!又)|扑灭|没烧起来|没着火|over now|put out",
+            "gas": "关了阀|通过风|不漏了|没漏|测了.{0,3}不漏|fixed",
+            "violence": "带走|抓走|抓了|抓住|散了|人没事",
+            "missing": "找到了|找着了|找回来|回来了",
+            "suicide": "劝下来了|救下来|下来了",
+            "choking": "吐出来了|咽下去了|没事",
+            "life_support": "来电了|有电了|换上了",
+        }.items()
+    }
+)
+_SOLVED_OTHERWISE = re.compile(f"{_SOLVED_ANYHOW}|{_RESCUED}|{_CARED_FOR}")
+# "热得喘不过气", "吵得不想活了": a body in a figure of speech.
+_EXAGGERATED = re.compile("[热吵臭冷饿笑丑熏呛味累爬]|尴尬|油烟|压力|房贷|加班|蚊子")
+_OF_THE_BODY = re.compile("喘|过气|上气|不想活|想死|不行了|晕|去死")
+# Smells and smokes whose source is known and not in the room.
+_ELSEWHERE = MappingProxyType(
+    {
+        "gas": re.compile(
+            "地漏|下水|洗[手菜脸]|马桶|厕所|养殖|化工|自来水|水龙头|热水|河|湿|水压|喷水|粪|污水|门口路|马路|路边|院外"
+        ),
+        "fire": re.compile(
+            "抽烟|吸烟|赌|打牌|麻将|烧烤|烟囱|油烟|饭店|饭馆|羊杂|烧纸|秸秆|烟道|排烟|烧垃圾|锅炉房|工厂|香火"
+        ),
+    }
+)
+_SMELL_OR_SMOKE = re.compile("味|烟|滋|嘶|吱|哧|呲")
+_SICK = re.compile("头晕|头疼|恶心|想吐|不敢开灯|满屋|一屋|越来越")
 
 
 def _windows(text: str, sign: _Sign) -> Iterator[tuple[int, int]]:
@@ -571,26 +619,73 @@ def _windows(text: str, sign: _Sign) -> Iterator[tuple[int, int]]:
         yield start, min(end, len(text))
 
 
-def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
-    """Whether nothing around the sign says that it was, might be or never was."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A sign where it stands: its clause up to and with the sign, and what is said before and after."""
+
+    earlier: str
+    before: str
+    inside: str
+    after: str
+    later: str
+
+
+def _look_around(text: str, found: re.Match[str]) -> _Found:
     begin = text.rfind("，", 0, found.start()) + 1
     end = text.find("，", found.end())
     end = len(text) if end < 0 else end
-    before, inside, after = text[begin : found.start()], found[0], text[found.end() : end]
-    earlier = text[max(0, begin - 24) : begin]
-    later = text[end : end + 30]
-    if _NOT_BEFORE.search(before) or _AFTER_WORDS.search(after):
+    return _Found(
+        text[max(0, begin - 24) : begin],
+        text[max(begin, found.start() - 60) : found.start()],
+        found[0],
+        text[found.end() : min(end, found.end() + 40)],
+        text[end : end + 30],
+    )
+
+
+def _undone(words: re.Pattern[str], text: str) -> bool:
+    """Whether the words stand in the text and nothing after them brings it back to now."""
+    found = words.search(text)
+    return found is not None and not _NOW.search(text, found.end())
+
+
+def _is_past(sign: _Sign, around: _Found) -> bool:
+    clause = around.before + around.inside
+    if sign.lasting:
+        return _undone(_LONG_PAST, clause) and not _PAST_OF_SOMETHING_ELSE.search(clause)
+    told = around.earlier + clause
+    return _undone(_PAST, told) and not _PAST_OF_SOMETHING_ELSE.search(told)
+
+
+def _is_told(around: _Found) -> bool:
+    """Whether it is a worry, a story or a nuisance of every day."""
+    clause = around.before + around.inside
+    if _IF.search(clause) or _STORY.search(clause + around.after):
+        return True
+    if _undone(_STORY, around.earlier + clause) or _undone(_HABIT, clause + around.after):
+        return True
+    return bool(_HABIT_AFTER.search(around.later))
+
+
+def _is_figure(sign: _Sign, around: _Found) -> bool:
+    clause = around.before + around.inside
+    if _OF_THE_BODY.search(around.inside) and _EXAGGERATED.search(clause):
+        return True
+    elsewhere = _ELSEWHERE.get(sign.kind)
+    if elsewhere is None or not _SMELL_OR_SMOKE.search(around.inside):
         return False
-    clause = before + inside
-    if _IF.search(clause) or _HABIT.search(earlier + clause + after) or _STORY.search(earlier + clause + after + later):
+    whole = around.earlier + clause + around.after + around.later
+    return bool(elsewhere.search(whole)) and not (sign.kind == "gas" and _SICK.search(whole))
+
+
+def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
+    """Whether nothing around the sign says that it was, might be or never was."""
+    around = _look_around(text, found)
+    if _DENIED.search(around.before) or _NAMED.match(text, found.end()):
         return False
-    past = _PAST.search(clause if sign.lasting else earlier + clause)
-    if past and not _NOW.search((clause if sign.lasting else earlier + clause)[past.end() :]):
+    if _is_told(around) or _is_past(sign, around) or _is_figure(sign, around):
         return False
-    if _WORDS_OF_THE_BODY.search(inside) and _EXAGGERATED.search(before + inside):
-        return False
-    solved = _SOLVED.search(after + later)
-    return not solved or bool(_NOW.search((after + later)[solved.end() :]))
+    return not _undone(_SOLVED.get(sign.kind, _SOLVED_OTHERWISE), around.after + around.later)
 
 
 def check(text: str) -> Danger | None:

@@ -109,6 +109,15 @@ class Town:
                         return bubble, button["data"]
         raise AssertionError(f"{who} sees no button {label!r}, only {there}")
 
+    async def opens(self, who: str, case: Case) -> str:
+        """Somebody on duty looks at their desk and opens the card of this case, with all its buttons."""
+        await self.says(who, "/desk")
+        for bubble in reversed(await self.bubbles(who)):
+            for button in itertools.chain.from_iterable(bubble.buttons):
+                if case.number in button["text"]:
+                    return await self.taps_data(who, bubble, button["data"])
+        raise AssertionError(f"{case.number} is not on the desk of {who}")
+
     async def bubbles(self, who: str) -> list[WebBubble]:
         """Everything in this chat, oldest first."""
         async with self.app.database.reading() as session:

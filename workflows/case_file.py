@@ -108,6 +108,7 @@ class CaseView:
     refusals: int
     has_property: bool
     on_behalf_of: str
+    result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
     contact: str = ""  # for a department: the grid worker's name and number, never the resident's
 
     @property
@@ -244,8 +245,21 @@ class CaseFile:
             refusals=case.refusals,
             has_property=self.has_property(case),
             on_behalf_of=first or "",
+            result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
             contact=await self._contact(case) if Rung(case.rung) is Rung.DEPARTMENT else "",
         )
+
+    async def _result_photos(self, case: Case) -> tuple[str, ...]:
+        """What the last report of a result, and whoever looked afterwards, has shown."""
+        rows = await self.session.execute(
+            select(CaseEvent.action, CaseEvent.data)
+            .where(CaseEvent.case_id == case.id, CaseEvent.action.in_([Action.REPORT_RESULT, Action.CONFIRM]))
+            .order_by(CaseEvent.id)
+        )
+        photos: list[str] = []
+        for action, data in rows:
+            photos = [*([] if action == Action.REPORT_RESULT else photos), *data.get("photos", [])]
+        return tuple(photos)
 
     async def _contact(self, case: Case) -> str:
         row = await self.session.execute(

@@ -258,17 +258,22 @@ class Problem:
     remedy: str
     severity: Literal["error", "warning"] = "error"
 
-    def sentence(self) -> str:
+    @property
+    def serious(self) -> bool:
+        """Whether it stops an import."""
+        return self.severity == "error"
+
+    def __str__(self) -> str:
         """One line for a person."""
         mark = "错误" if self.severity == "error" else "提醒"
         return f"【{mark}】{self.where}：{self.what}。{self.remedy}"
 
 
-class DirectoryRefused(Exception):
+class DirectoryFileError(Exception):
     """The directory file has errors, so nothing was imported; correct every line that is named."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(problem.sentence() for problem in problems))
+        super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
 
 
@@ -287,7 +292,7 @@ class Imported:
         """Whether anything is different now."""
         return bool(sum(self.created.values()) + sum(self.updated.values()) + self.ended)
 
-    def sentence(self) -> str:
+    def __str__(self) -> str:
         """One line for a person."""
         parts = [f"新增{n}条{TABLE[key].sheet}" for key, n in self.created.items() if n]
         parts += [f"更新{n}条{TABLE[key].sheet}" for key, n in self.updated.items() if n]
@@ -394,6 +399,8 @@ def read(path: Path) -> Register:
     for table in TABLES:
         for row in register.rows[table.key]:
             row.values = {key: _clean(value) for key, value in row.values.items()}
+            if row["phone"]:
+                row.values["phone"] = re.sub(r"\s", "", half_width(row["phone"]))
     _name_persons(register)
     return register
 
@@ -543,7 +550,7 @@ def _read_xlsx(path: Path) -> Register:
     return register
 
 
-_TITLE_ENDING = "(?:台账|信息|基本|情况|登记|名录|名册|一览|明细|清单|汇总|统计|册|表)*"
+_TITLE_ENDING = "(?:台账|信息|基本|情况|登记|名录|名单|名册|一览|明细|清单|汇总|统计|册|表)*"
 
 
 def _table_of(title: str) -> Table | None:
@@ -937,13 +944,13 @@ async def import_file(session: AsyncSession, path: Path, now: datetime, *, end_m
     since cases refer to them.
 
     Raises:
-        DirectoryRefused: the file has errors; nothing was changed.
+        DirectoryFileError: the file has errors; nothing was changed.
     """
     register = await asyncio.to_thread(read, path)
     problems = _checked(register)
-    errors = [problem for problem in problems if problem.severity == "error"]
+    errors = [problem for problem in problems if problem.serious]
     if errors:
-        raise DirectoryRefused(errors)
+        raise DirectoryFileError(errors)
     return await _Import(session, register, now).run(end_missing=end_missing, warnings=tuple(problems))
 
 
@@ -1025,7 +1032,7 @@ class _Import:
             namesake = names.get(row["name"])
             if namesake is not None and namesake.code != row["code"]:
                 what = f"“{row['name']}”在系统里的代码是{namesake.code}，不是{row['code']}"
-                raise DirectoryRefused([Problem(row.where, what, "代码是诉求编号的开头，定了就不能改，请改回来")])
+                raise DirectoryFileError([Problem(row.where, what, "代码是诉求编号的开头，定了就不能改，请改回来")])
             self.communities[row["name"]] = self._put("communities", known.get(row["code"]), Community, values)
 
     async def _units(self) -> None:
@@ -1135,7 +1142,7 @@ class _Import:
             person = known.get(row["key"])
             if person is not None and person.community_id not in ours:
                 what = f"编号“{row['key']}”在系统里是别的社区的人"
-                raise DirectoryRefused([Problem(row.where, what, "请换一个编号，如在前面加上社区代码")])
+                raise DirectoryFileError([Problem(row.where, what, "请换一个编号，如在前面加上社区代码")])
             made = values if person else values | {"created_at": self.now}
             self.persons[row["key"]] = self._put("persons", person, Person, made)
 

@@ -129,14 +129,9 @@ class TelegramMessenger:
                     message_id = await self._call(call)
                     if len(calls) > 1:
                         self._arrived[row.id] = number
-        except TryLater:
-            raise
-        except OutcomeUnknown:
-            if not row.resend:
-                self._arrived.pop(row.id, None)
-            raise
-        except Rejected:
-            self._arrived.pop(row.id, None)
+        except DeliveryError as error:
+            if isinstance(error, Rejected) or (isinstance(error, OutcomeUnknown) and not row.resend):
+                self._arrived.pop(row.id, None)  # there will be no other try
             raise
         self._arrived.pop(row.id, None)
         return message_id

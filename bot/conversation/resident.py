@@ -27,6 +27,8 @@ MENU = (
     "land", "health_service", "social_aid", "other_request",
 )  # fmt: skip
 _SHORT = 8
+# "物业也不管" beside a real matter is an aside (code book 13), never a second case of its own.
+_ASIDES = frozenset({"property_service", "other_request"})
 
 
 # ---- the one entry
@@ -44,12 +46,12 @@ async def hear(talk: Talk, text: str) -> None:
     if is_foreign(text) and len([c for c in text if c.isalpha()]) > 3:
         await foreign(talk, text)
         return
-    for step in (_answers_new_place, _answers_same, _answers_place, _answers_which, _gives_up, _answers_question):
+    for step in _STEPS:
         if await step(talk, text):
             return
     if script_of(text) == "none" and talk.alone is not None and not talk.alone.entities:
         talk.act("out_of_scope")
-        await talk.say("no.words", asks="problem")
+        await talk.say("no.words", asks="" if talk.in_recent() else "problem")
         return
     if talk.alone is None:
         await unread(talk, text)
@@ -59,11 +61,19 @@ async def hear(talk: Talk, text: str) -> None:
 
 async def _understood(talk: Talk, text: str, u: Understanding) -> None:
     request = _is_request(talk, u)
+    if request and words.only_place(text, *_named(talk, text, u)):
+        request = False
+        u = replace(u, intent="place", confidence=0.0, ranking=(), also=())
     if talk.in_recent() and talk.dialogue.draft is None and await _continues(talk, text, u, request):
         return
     if not request and await dialogue(talk, text, u):
         return
     await report(talk, text, u)
+
+
+def _named(talk: Talk, text: str, u: Understanding) -> tuple[str, str]:
+    found = talk.locate(text, u)
+    return found.estate, found.place
 
 
 def _weight(u: Understanding) -> float:
@@ -103,7 +113,10 @@ async def _answers_same(talk: Talk, text: str) -> bool:
     if words.yes(text):
         await same(talk, d.shown[0])
         return True
-    if words.no(text) or (words.more(text) and len(text) < 12):
+    if words.no(text) or (words.more(text) and len(text) < 12) or text.strip().startswith(("不是", "不一样", "不同")):
+        talk.act("different")
+        if len(text) > 6:
+            d.draft.texts.append(text)
         await same(talk, 0)
         return True
     if words.never_mind(text):
@@ -119,7 +132,7 @@ async def _answers_same(talk: Talk, text: str) -> bool:
 
 async def _answers_place(talk: Talk, text: str) -> bool:
     d = talk.dialogue
-    if d.draft is None or d.asked != "location" or words.never_mind(text):
+    if d.draft is None or d.asked != "location" or words.never_mind(text) or words.gives_up(text):
         return False
     draft, u = d.draft, talk.alone
     found = talk.locate(text, u)
@@ -172,7 +185,8 @@ async def _answers_which(talk: Talk, text: str) -> bool:
 
 
 async def _gives_up(talk: Talk, text: str) -> bool:
-    if not words.never_mind(text):
+    unfinished = talk.dialogue.draft is not None
+    if not words.never_mind(text) and not (unfinished and words.gives_up(text)):
         return False
     talk.act("withdraw")
     await withdraw(talk, text)
@@ -201,6 +215,45 @@ async def _answers_question(talk: Talk, text: str) -> bool:
     return True
 
 
+async def _answers_verdict(talk: Talk, text: str) -> bool:
+    """Asked 解决了没有, or speaking of a thing that was just repaired: a verdict, not a new report."""
+    if talk.dialogue.draft is not None or words.more(text):
+        return False
+    mine = await talk.office.cases.mine(talk.speaker.person_id)
+    judged = [v for v in mine if v.status in (Status.TO_JUDGE, Status.TO_CONFIRM)]
+    bare = words.verdict(text)
+    if judged and bare:
+        act = bare
+    elif judged and (words.partly(text) or words.not_fixed(text) or words.fixed(text)):
+        judged = [v for v in judged if _same_thing(talk, text, v)]
+        act = "partly" if words.partly(text) else "not" if words.not_fixed(text) else "solved"
+    else:
+        closed = [v for v in mine if v.status in (Status.SOLVED, Status.UNANSWERED)] if words.again(text) else []
+        judged = [v for v in closed if _same_thing(talk, text, v)]
+        act = "not"
+    if not judged:
+        return False
+    talk.act({"solved": "satisfied"}.get(act, "dissatisfied"))
+    if len(judged) == 1:
+        await do(talk, act, judged[0].id, text)
+    else:
+        picked = _meant(talk, text, judged)
+        await (do(talk, act, picked.id, text) if picked is not None else ask_which(talk, act, judged, text))
+    return True
+
+
+def _same_thing(talk: Talk, text: str, view: CaseView) -> bool:
+    """Whether a line about a result or a relapse speaks of this case: its kind, and no other place."""
+    u = talk.alone
+    if u is None:
+        return False
+    found = talk.locate(text, u)
+    if found.building and not _same_place(view, replace(found, place="", room="")):
+        return False
+    likely = [label for label, score in u.ranking[:3] if score >= 0.15 and label in REQUEST_INTENTS]
+    return any(_kin(label, view.category) for label in likely)
+
+
 # ---- bubbles that belong to the last report
 
 
@@ -220,6 +273,11 @@ async def _continues(  # noqa: C901 - the ways in which a line can go on, one a 
     only_place = found.known_to_resident and (not request or len(text) <= 12)
     if words.correction(text) and found.known_to_resident:
         await _relocate(talk, view, text, found)
+        return True
+    if words.correction(text) and request and u.intent != view.category:
+        talk.act(u.intent)
+        await talk.office.cases.add(talk.speaker.person_id, view.id, text, _photos(talk))
+        await choose_kind(talk, u.intent, view.id)
         return True
     certain = u.confidence >= talk.settings.nlu.act_above
     if request and certain and not _kin(u.intent, view.category) and len(text) >= 5:
@@ -271,12 +329,15 @@ async def report(talk: Talk, text: str, u: Understanding) -> None:
     d = talk.dialogue
     draft = d.draft
     read = u
+    found = await _with_context(talk, text, talk.locate(text, u))
+    if words.only_place(text, found.estate, found.place) and found.known_to_resident:
+        read = u = replace(u, intent="place", ranking=(), also=())  # 园林小区的: a name, whatever it sounds like
     if draft is not None and talk.joined is not None and draft.texts:
         certain = u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
         if certain and draft.category and not _kin(u.intent, draft.category) and len(text) > _SHORT:
             await _file_anyway(talk)  # a second matter before the first was complete: neither is lost
             draft = None
-        else:
+        elif u.intent != "place":
             read = max((talk.joined, u), key=lambda x: x.confidence if x.intent in REQUEST_INTENTS else 0.0)
     if draft is None:
         draft = d.draft = Draft(since=talk.now.isoformat())
@@ -287,11 +348,21 @@ async def report(talk: Talk, text: str, u: Understanding) -> None:
     draft.understood = draft.understood or read.intent
     draft.ranking = [[label, score] for label, score in read.ranking if label in REQUEST_INTENTS][:5]
     draft.also = list(dict.fromkeys([*draft.also, *u.also]))
-    found = talk.locate(text, u)
     draft.address = address_kept(talk.directory.refine(draft.where, found))
     _behalf(talk, draft, text)
     talk.act(read.intent)
     await proceed(talk)
+
+
+async def _with_context(talk: Talk, text: str, found: Address) -> Address:
+    """ "我们小区南门": the estate is the one that was just spoken of."""
+    if found.estate or found.routable or not talk.in_recent() or not words.our_estate(text):
+        return found
+    try:
+        before = await talk.office.cases.address(talk.speaker.person_id, talk.dialogue.recent or 0)
+    except LookupError:
+        return found
+    return talk.directory.refine(before.of_estate(), found) if before.estate else found
 
 
 def _behalf(talk: Talk, draft: Draft, text: str) -> None:
@@ -310,7 +381,7 @@ async def proceed(talk: Talk) -> None:
     if not draft.texts and draft.photos:
         await talk.say("ask.photo", asks="problem")
         return
-    unsure = draft.category == "" or draft.confidence < nlu.act_above
+    unsure = draft.category == "" or _belief(draft) < nlu.act_above
     if unsure and await _ask_kind(talk, draft):
         return
     where = draft.where
@@ -328,6 +399,18 @@ async def proceed(talk: Talk) -> None:
             await _show_like(talk, like)
             return
     await open_draft(talk)
+
+
+def _belief(draft: Draft) -> float:
+    """How sure the category is. What the message is as well, and what comes to the same thing, speaks for it too:
+    between two kinds that people confuse, the case opens as the likelier, and one tap puts it right.
+    """
+    scores = {str(label): float(score) for label, score in draft.ranking}
+    second = sum(scores.get(label, 0.0) for label in draft.also)
+    kin = max(
+        (s for label, s in scores.items() if label != draft.category and _kin(label, draft.category)), default=0.0
+    )
+    return max(draft.confidence, draft.confidence + second, draft.confidence + kin if draft.confidence >= 0.3 else 0.0)
 
 
 async def _ask_kind(talk: Talk, draft: Draft) -> bool:
@@ -470,7 +553,7 @@ async def open_draft(talk: Talk, *, head: str = "") -> CaseView:
 
 async def _second(talk: Talk, draft: Draft) -> None:
     for label in draft.also[:2]:
-        if label == draft.category or label not in REQUEST_INTENTS:
+        if label == draft.category or label not in REQUEST_INTENTS or label in _ASIDES:
             continue
         other = replace(
             _new_report(talk, draft), category=label, photos=(), understood="", ranking=(), confidence=draft.confidence
@@ -779,6 +862,7 @@ def menu_rows(talk: Talk, page: int, case_id: int, *, english: bool = False) -> 
 
 async def menu(talk: Talk, page: int = 0, case_id: int = 0) -> None:
     """Intake by menu."""
+    talk.act("menu")
     await talk.say("ask.kind_menu", menu_rows(talk, page, case_id), asks="problem")
 
 
@@ -874,3 +958,14 @@ async def draft_expired(talk: Talk) -> None:
         draft.texts = ["（只有照片，没有文字）"]
     draft.category = draft.category or "other_request"
     await _file_anyway(talk)
+
+
+_STEPS = (
+    _answers_new_place,
+    _answers_same,
+    _answers_place,
+    _answers_which,
+    _gives_up,
+    _answers_question,
+    _answers_verdict,
+)

@@ -15,7 +15,6 @@ from aiogram.types import (
     Message,
     TelegramObject,
 )
-from nlu.safety import Danger
 
 from bot.conversation import cards, commands, resident, safety, staff
 from bot.conversation.buttons import CaseDo, DigestMore, Kind, KindMenu, Same, TakeAlert, ToDepartment, Where, Which
@@ -23,6 +22,7 @@ from bot.conversation.phrases import say
 from bot.conversation.talk import Talk, keep
 from bot.turn import TurnStorage
 from nlu import safety as net
+from nlu.safety import Danger
 from workflows.alerts import AlertNotFound
 from workflows.case_file import CaseNotFound
 from workflows.handling import Missing

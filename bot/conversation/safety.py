@@ -1,9 +1,8 @@
 """Danger now: the right number at once, from plain code; then the people on duty."""
 
-from nlu.safety import Danger
-
 from bot.conversation.talk import Talk
 from bot.metrics import EMERGENCIES
+from nlu.safety import Danger
 
 _GENERAL = "请先保证自己和家人的安全！\n火警119　急救120　报警110\n请现在就打电话。我已经通知网格员和社区值班的人。"
 

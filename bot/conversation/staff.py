@@ -220,6 +220,9 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "", *, typed: bool 
     if act == "whistle":
         await whistle(talk, case_id, note)
         return
+    if act == "card":
+        await show(talk, await talk.office.cases.look(talk.speaker.person_id, case_id))
+        return
     try:
         view = await _act(talk, act, case_id, note, photos)
     except Missing as missing:

@@ -59,6 +59,10 @@ _CONVENE = re.compile(
     r"(开|召集|组织|召开|约).{0,8}(会|协调|商量|座谈)|(叫|请|约|把).{0,14}(一起|坐下来|到一块|到场).{0,6}(谈|商量|聊|说|协调)?|协调会"
 )
 _WHISTLE = re.compile(r"吹(个)?哨|(转|报|上报|派|交)(给|到)?.{0,10}(局|公司|支队|大队|中心|委|办|部门)")
+_LATER = re.compile(
+    r"(还没|没到|没来|等|估计|预计|大概|大约|争取|最快|最迟|得到|要到).{0,14}(天|周|到货|配件|零件|到|号|日|月|师傅|材料|好)"
+)
+_QUESTION = re.compile(r"(了|过)?(没有?|吗|么|没)[?？]\s*$|[?？]\s*$|怎么样了|咋样了|进展|到哪一?步")
 _FINE = re.compile(
     r"(确认|现场|看(过|了)|去看).{0,10}(好|行|完|没问题|解决|通|亮|到位|干净|修|换)|^(好|行|没问题|可以|确认)(了|的)?$|(确实|是)(好|修好|换好|弄好|解决)|没问题(了)?|已经?(好|亮|通)了|修好了|弄好了|解决了"
 )
@@ -67,6 +71,8 @@ _FINE = re.compile(
 def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
     """The action that `text` stands for at this point of a case, or None when it stands for none."""
     words = text.strip()
+    if _QUESTION.search(words) and not _SUPPLY.search(words):
+        return StaffWord("card", words)  # a question about a case is no result: its card is the answer
     table: list[tuple[str, _Reads]]
     match status:
         case Status.TO_CONFIRM:
@@ -85,6 +91,7 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
                 ("supply", _SUPPLY),
                 ("verify", _TRUE),
                 ("accept", _ACCEPT),
+                ("accept", _LATER),
             ]
         case Status.WITH_PROPERTY:
             table = [
@@ -95,6 +102,7 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
                 ("accept", _ACCEPT),
                 ("accept", _PLAN),
                 ("accept", _TAKE),
+                ("accept", _LATER),
             ]
         case Status.WITH_COMMUNITY:
             table = [
@@ -107,6 +115,7 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
                 ("accept", _ACCEPT),
                 ("accept", _PLAN),
                 ("accept", _TAKE),
+                ("accept", _LATER),
             ]
         case Status.WITH_DEPARTMENT:
             table = [
@@ -117,6 +126,7 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
                 ("supply", _SUPPLY),
                 ("accept", _ACCEPT),
                 ("accept", _TAKE),
+                ("accept", _LATER),
             ]
         case _:
             return None

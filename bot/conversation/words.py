@@ -48,6 +48,29 @@ def never_mind(text: str) -> bool:
     return len(text.strip()) <= 24 and bool(_NEVER_MIND.fullmatch(text.strip()))
 
 
+_STARTS_NEVER_MIND = re.compile(
+    r"^(唉|哎|嗯|那|那就)?[，, ]?(算了|不用了|不用(报|登记|管)了?|别(报|登记)了|不(报|反映|登记)了|撤了|撤回|取消)"
+)
+_VERDICT = re.compile(
+    r"(?P<solved>(已经?)?(解决|修好|弄好|处理好|好|清|换好|通|亮)了|满意|解决|没问题了)|(?P<partly>部分(解决)?了?|解决了?(一)?部分|(修|好|解决)了一半|一半)|"
+    r"(?P<no>没有|没|没解决|没好|还没|没修好|没弄好|不行|没有解决|根本没解决|不满意)"
+)
+
+
+def gives_up(text: str) -> bool:
+    """算了，我自己换个灯泡吧: said while a report is being taken, it ends it."""
+    return len(text.strip()) <= 30 and bool(_STARTS_NEVER_MIND.match(text.strip()))
+
+
+def verdict(text: str) -> str:
+    """A bare answer to 解决了没有: solved, partly, not, or empty."""
+    bare = re.sub(_TAIL + "$", "", text.strip()) + ("了" if text.strip().rstrip("。！!~ ").endswith("了") else "")
+    found = _VERDICT.fullmatch(bare)
+    if found is None:
+        return ""
+    return {"no": "not"}.get(str(found.lastgroup), str(found.lastgroup))
+
+
 def correction(text: str) -> bool:
     """说错了、不是3号楼是5号楼."""
     return bool(_CORRECTION.search(text))
@@ -95,6 +118,28 @@ _ABUSE = re.compile(
 )
 
 
+_OURS = re.compile(
+    r"(我们|咱们?|俺们?|本)(这|这个|那个|这儿)?(小区|院|楼|单元|家|这|门口)|小区(里|内|南|北|东|西|门|大门|后|外)|楼(下|后|前|道)|院里|门口|家里"
+)
+
+
+_PARTICLES = re.compile(r"[的在是我们咱俺住家这那里边儿呢啊吧哈，。,.、\s]|这边|那边|附近|位置|地址|小区|那块")
+_DOORS = re.compile(r"[\dA-Za-z一二三四五六七八九十百]+\s*(号楼|栋|座|幢|单元|号院|号|楼|层|室|门|户|#|-|—)*")
+
+
+def only_place(text: str, *names: str) -> bool:
+    """Whether nothing is left of a line once the place is taken out: 园林小区的, 3号楼2单元."""
+    rest = text
+    for name in names:
+        rest = rest.replace(name, "").replace(name.removesuffix("小区"), "") if name else rest
+    return not _PARTICLES.sub("", _DOORS.sub("", rest)).strip()
+
+
+def our_estate(text: str) -> bool:
+    """Whether the place is told from where the speaker lives: 我们小区南门, 楼后."""
+    return bool(_OURS.search(text))
+
+
 def on_behalf(text: str) -> str:
     """For whom somebody reports (帮王大爷反映…); empty when for themselves."""
     found = _BEHALF.search(text)
@@ -111,11 +156,14 @@ def abusive(text: str) -> bool:
     return bool(_ABUSE.search(text))
 
 
-def chosen(text: str, options: list[list[str]]) -> str:
-    """The payload of the offered button that a typed number or its own words name; empty if none."""
+def chosen(text: str, options: list[list[str]], *, numbered: bool = True) -> str:
+    """The payload of the offered button that a typed number or its own words name; empty if none.
+
+    Numbers count only as an answer to a question: a stray "1" must not start a correction.
+    """
     bare = text.strip()
     number = _NUMBER.fullmatch(bare)
-    if number:
+    if number and numbered:
         n = _HAN_NUMBER.get(number.group(1)) or int(number.group(1))
         return options[n - 1][1] if 1 <= n <= len(options) else ""
     plain = _DECORATION.sub("", bare)

@@ -62,7 +62,8 @@ def likeness(a: Report, b: Report) -> float:
     words = _words(a.text, b.text) if not (a.embedding and b.embedding) else _cosine(a.embedding, b.embedding)
     if kind == 0.0:
         return 0.3 * where * words
-    return min(1.0, where * (0.55 * kind + 0.45 * min(1.0, words * 2.0)) + 0.18 * where * kind)
+    sure = 0.18 if kind == 1.0 else 0.0  # of another kind, the words must speak for it
+    return min(1.0, where * (0.55 * kind + 0.45 * min(1.0, words * 2.0) + sure))
 
 
 def _kind(a: Report, b: Report) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jieba
 import pycrfsuite
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -22,13 +23,17 @@ Span = tuple[str, int, int]
 
 # What addresses and times are made of; a character learns which of these it is in, begins or comes before.
 SIGNS = {
-    "estate": r"小区|家属[院楼]|宿舍|花园|[家佳]园|[雅馨嘉桂]?苑|公寓|新[村城区]|[一二三四五六七八九十\d]+号院|大院|社区|公馆|华府|华庭|名[都邸城]|里弄|村|营子?|嘎查|庄",
+    "estate": r"小区|家属[院楼]|宿舍|花园|[家佳]园|苑|公寓|新[村城区]|[一二三四五六七八九十\d]+号院|大院|社区|公馆|华[府庭]"
+    r"|名[都邸城]|里弄|村|营子?|嘎查|庄",
     "building": r"(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-z])(?:号楼|栋|座|幢|#楼?|号(?=\d单元|[一二三四]单元))",
     "unit": r"(?:\d{1,2}|[一二三四五六七八九十东西中南北甲乙丙]{1,2})(?:单元|门洞?|个?门栋)",
     "room": r"(?<!\d)\d{3,4}(?:室|号|户)?(?!\d)|(?:\d{1,2}|[一二三四五六七八九十]{1,2})(?:楼|层)(?:[东西中]户)?",
     "dashes": r"(?<!\d)\d{1,2}[-—–]\d{1,2}[-—–]\d{3,4}(?!\d)",
-    "place": r"[路街巷道桥园站场店市楼院坡沟渠](?:口|头|边|上|里|旁|东|西|南|北|门)?|[东西南北正后前侧]门(?:口|外)?|十字路口|路口|丁字路|门口|对面|拐角|公交站|学校|幼儿园|菜市场|超市|医院|广场|河边",
-    "time": r"[昨今前明]?[天晚早夜]|\d{1,2}[点:：]\d{0,2}|[早中晚]上|[上下]午|半夜|凌晨|傍晚|周[一二三四五六日末天]|礼拜|星期|月|[一二两三四五六七八九十几半\d]+(?:个?多?[天日月年周宿]|个?(?:礼拜|星期|小时|钟头))|以[来后]|每[天晚周月年]|整宿|一直",
+    "place": r"[路街巷道桥园站场店市楼院坡沟渠](?:口|头|边|上|里|旁|东|西|南|北|门)?|[东西南北正后前侧]门(?:口|外)?|路口|丁字路"
+    r"|门口|对面|拐角|学校|幼儿园|超市|医院|河边|跟前|旁边|[东西南北]侧|[东西南北]头",
+    "time": r"[昨今前明]?[天晚早夜年]|\d{1,2}[点:：]\d{0,2}|\d+月\d+[日号]|[早中晚]上|[上下]午|半夜|凌晨|傍晚|黄昏|周[一二三四五六日末天]"
+    r"|礼拜|星期|月|[一二两三四五六七八九十几半\d]+(?:个?多?[天日月年周宿]|个?(?:礼拜|星期|小时|钟头|分钟))|以[来后]"
+    r"|每[天晚周月年]|整宿|一直",
 }
 _SIGNS = {kind: re.compile(pattern) for kind, pattern in SIGNS.items()}
 
@@ -46,6 +51,7 @@ def features_of(text: str) -> list[list[str]]:
             for back in range(1, 6):  # a name stands before what it is the name of
                 if match.start() - back >= 0:
                     signs[match.start() - back].append(f"before={kind}" if back > 2 else f"before={kind}{back}")
+    words = [(word, at) for word in jieba.cut(plain) for at in range(len(word))]
     padded, marks = f"^^^{plain}$$$", f"^^^{shapes}$$$"
     rows = []
     for at in range(len(plain)):
@@ -55,6 +61,12 @@ def features_of(text: str) -> list[list[str]]:
         row += [f"s{offset}={marks[middle + offset]}" for offset in range(-2, 3)]
         row += [f"b{offset}={padded[middle + offset : middle + offset + 2]}" for offset in range(-2, 2)]
         row += [f"t{offset}={padded[middle + offset : middle + offset + 3]}" for offset in (-2, -1, 0)]
+        word, inside = words[at]
+        row += [f"w={word}", f"wp={min(inside, 3)}/{min(len(word), 4)}"]
+        if at + len(word) - inside < len(plain):
+            row.append(f"w+1={words[at + len(word) - inside][0]}")
+        if at > inside:
+            row.append(f"w-1={words[at - inside - 1][0]}")
         row += [f"m={marks[middle - 2 : middle + 3]}"]
         rows.append(row)
     return rows

@@ -3,8 +3,8 @@
 import asyncio
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from PIL import Image
 
 from bot.channels import telegram
 from bot.channels.telegram import TelegramMessenger, TelegramPhotos, TelegramPolling, private_chat, split
-from bot.courier import OutcomeUnknown, Rejected, TryLater
+from bot.courier import DeliveryError, OutcomeUnknown, Rejected, TryLater
 from bot.settings import ConfigError, Settings, load
 from workflows.media import path_of
 from workflows.models import Inbound, Outbound
@@ -45,9 +45,11 @@ class Scripted(BaseSession):
         self.file = file
         self.calls: list[TelegramMethod[Any]] = []
         self.urls: list[str] = []
+        self.read = 0
 
     async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ASYNC109
         self.calls.append(method)
+        await asyncio.sleep(0)  # as a network would
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, TelegramNetworkError):
             raise answer from answer.__cause__
@@ -62,6 +64,7 @@ class Scripted(BaseSession):
         if isinstance(self.file, BaseException):
             raise self.file
         for start in range(0, len(self.file), 65536):
+            self.read += 65536
             yield self.file[start : start + 65536]
 
     async def close(self) -> None:
@@ -345,17 +348,10 @@ async def test_a_message_taken_with_words_that_aiogram_does_not_know_is_not_sent
 async def test_no_words_of_a_message_reach_the_log(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         for answer in (refused(400, "Bad Request"), (200, "{"), (502, "我家煤气"), ok({"text": "我家煤气"})):
-            with pytest.raises((Rejected, OutcomeUnknown)) if answer[0] != 200 or answer[1] == "{" else nothing():
+            with suppress(DeliveryError):
                 await deliver(tmp_path, row("SendPhoto", {"photo": "media:gone", "caption": "我家煤气"}), answer)
+    assert len(logs) == 4
     assert "煤气" not in str(logs)
-
-
-class nothing:  # noqa: N801 - a context that expects nothing
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def test_a_token_that_cannot_be_one_is_refused_without_repeating_it() -> None:
@@ -555,7 +551,7 @@ def webhook_settings(secret: str = SECRET) -> Settings:
 async def post(box: Box, body: Any, secret: str | None = SECRET, configured: str = SECRET) -> int:
     app = FastAPI()
     app.include_router(telegram.webhook_router(webhook_settings(configured), box))  # type: ignore[arg-type]
-    headers = {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret}
+    headers = {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://xiaoshao") as client:
@@ -688,6 +684,12 @@ async def test_the_largest_size_is_fetched_cleaned_and_kept(tmp_path: Path) -> N
     assert Image.open(io.BytesIO(kept)).format == "JPEG"
 
 
+async def test_a_file_that_turns_out_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    got, session = await fetch(tmp_path, inbound(photo=SIZES), file=b"x" * 5 * 2**20, limit_mb=1)
+    assert got == {"photo_refused": "photo.too_large"}
+    assert session.read <= 2**20 + 65536
+
+
 async def test_a_size_over_the_limit_gives_way_to_the_next(tmp_path: Path) -> None:
     sizes = [*SIZES, {"file_id": "giant", "width": 9000, "height": 9000, "file_size": 3_000_000}]
     _, session = await fetch(tmp_path, inbound(photo=sizes), file=picture(), limit_mb=2)
@@ -767,14 +769,11 @@ async def test_trouble_with_the_network_is_tried_again_and_never_shows_the_token
     assert error.value.__suppress_context__
 
 
-async def test_a_picture_that_chokes_its_reader_is_no_photo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_picture_that_chokes_its_reader_is_no_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def choke(content: bytes, limit_mb: int) -> None:
         raise IndexError("a reader's bug")
 
     monkeypatch.setattr(telegram, "clean", choke)
-    caplog.set_level(logging.CRITICAL)
     got, _ = await fetch(tmp_path, inbound(photo=SIZES), file=b"x")
     assert got == {"photo_refused": "photo.not_a_photo"}
 

@@ -1,0 +1,1 @@
+"""Tests against a Bot API emulator that we did not write."""
