@@ -231,7 +231,7 @@ def digest(
 
         app = App(settings)
         await app.prepare()
-        chosen = Week.named(week, settings.zone) if week else Week.of(app.clock.now(), settings.zone)
+        chosen = Week.parse(week, settings.zone) if week else Week.of(app.clock.now(), settings.zone)
         async with app.database.reading() as session:
             found = await app.office(session).digests.previews(preview, chosen)
         await app.database.close()

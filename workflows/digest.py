@@ -412,6 +412,20 @@ class Digests:
             case Audience.DEPARTMENT:
                 return await self.department(person_id, week)
 
+    async def previews(self, audience: str, week: Week, limit: int = 3) -> list[Digest]:
+        """What the first few people of that audience would read; nothing is sent. Empty for an unknown audience."""
+        if audience not in list(Audience):
+            return []
+        wanted = Audience(audience)
+        if wanted is Audience.RESIDENT:
+            found = await self._session.execute(select(Reporter.person_id).distinct().order_by(Reporter.person_id))
+        else:
+            roles = [role for role, one in AUDIENCE_OF.items() if one is wanted]
+            found = await self._session.execute(
+                select(Post.person_id).where(Post.role.in_(roles), Post.until.is_(None)).distinct().order_by(Post.person_id)
+            )
+        return [await self.make(wanted, person_id, week) for person_id in list(found.scalars())[:limit]]
+
     async def resident(self, person_id: int, week: Week) -> ResidentDigest:
         """What was solved around their home, and their own open cases."""
         person = await self._people.person(person_id)

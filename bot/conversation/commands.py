@@ -136,7 +136,7 @@ async def digest(talk: Talk, rest: str) -> None:
 
 async def digest_more(talk: Talk, audience: str, key: str) -> None:
     """The details of a digest, after a tap. Computed for whoever taps, from their own posts."""
-    week = Week.named(key, talk.zone)
+    week = Week.parse(key, talk.zone)
     for one in await talk.office.digests.for_person(talk.speaker.person_id, week):
         if digest_text.audience(one) == audience:
             await talk.answer(digest_text.render(one)[1])

@@ -555,6 +555,8 @@ async def _second(talk: Talk, draft: Draft) -> None:
     for label in draft.also[:2]:
         if label == draft.category or label not in REQUEST_INTENTS or label in _ASIDES:
             continue
+        if _kin(label, draft.category) and not words.joined_by_more(draft.text):
+            continue  # the works and the pavers that they crush are one matter
         other = replace(
             _new_report(talk, draft), category=label, photos=(), understood="", ranking=(), confidence=draft.confidence
         )

@@ -81,6 +81,14 @@ def more(text: str) -> bool:
     return bool(_MORE.search(text.strip()))
 
 
+_JOINT = re.compile(r"还有|另外|顺便|再就是|对了|再一个|以及|其次|第二|除此")
+
+
+def joined_by_more(text: str) -> bool:
+    """Whether somewhere in the message a further matter is announced."""
+    return bool(_JOINT.search(text))
+
+
 def dont_know(text: str) -> bool:
     """说不清."""
     return len(text) <= 16 and bool(_DONT_KNOW.search(text))
