@@ -118,11 +118,11 @@ class Heard:
         self.lines: deque[str] = deque(maxlen=400)
 
     def take(self, chunk: bytes) -> str | None:
-        """The latest line that says something, if the chunk ended one."""
+        """The latest line worth showing, if the chunk ended one."""
         *whole, self._rest = re.split(rb"[\r\n]+", self._rest + chunk)
         said = [line for line in map(self._plain, whole) if line]
         self.lines.extend(said)
-        return said[-1] if said else None
+        return next((line for line in reversed(said) if "Warning" not in line), None)
 
     def close(self) -> None:
         self.take(b"\n")

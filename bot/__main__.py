@@ -18,7 +18,12 @@ from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load
 if TYPE_CHECKING:
     from nlu.understanding import Understander
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="小哨 Xiaoshao: the neighbourhood's assistant.")
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="小哨 Xiaoshao: the neighbourhood's assistant.",
+)
 directory_cli = typer.Typer(no_args_is_help=True, help="The directory of places, people and units.")
 cli.add_typer(directory_cli, name="directory")
 

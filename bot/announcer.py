@@ -23,6 +23,7 @@ _HEADS = {
     "cannot_solve": "物业说解决不了，请社区党委协调：",
     "supplied": "居民已补充，请接着办：",
     "no_supply": "居民没有补充，请按现有情况接着办：",
+    "restored": "居民撤回后又恢复了，请接着看：",
     "corrected": "这件事更正过类别或地点，请看：",
     "not_fixed_partly": "居民说只解决了一部分，请接着办：",
     "not_fixed_not": "居民说没有解决，升到您这里：",

@@ -273,14 +273,16 @@ class Season:
             if notice.kind is NoticeKind.DIGEST:
                 issued.append(notice)
                 continue
-            staff = notice.kind in _STAFF
+            if notice.case_id is None:
+                continue
+            row = await office.session.get_one(Case, notice.case_id)
+            if notice.kind in _DESKS and _RUNG_OF_ROLE.get(notice.capacity) != row.rung:
+                continue  # told, but it is not theirs to do
             # Of several colleagues who get the same card, the first one acts.
-            if staff and (notice.case_id, notice.kind) in heard:
+            if notice.kind in _STAFF and (notice.case_id, notice.kind) in heard:
                 continue
             heard.add((notice.case_id, notice.kind))
-            if notice.case_id is not None:
-                row = await office.session.get_one(Case, notice.case_id)
-                self._react(office.now, notice, row)
+            self._react(office.now, notice, row)
         await self._check_issued(office, issued)
 
     def _react(self, now: datetime, notice: Notice, row: Case) -> None:
@@ -597,8 +599,8 @@ class Season:
             "without_clock": self.tally.without_clock,
             "ticks": self.tally.ticks,
             "follow_ups_done": self.tally.follow_ups_done,
-            "messages": dict(sorted(self.tally.messages.items())),
-            "acts": dict(sorted(self.tally.acts.items())),
+            "messages": {str(kind): number for kind, number in sorted(self.tally.messages.items())},
+            "acts": {str(act): number for act, number in sorted(self.tally.acts.items())},
             "not_possible": self.tally.not_possible,
             **{name: round(share.rate, 4) if share.rate is not None else None for name, share in shares.items()},
             "shares": {name: [share.part, share.whole] for name, share in shares.items()},
@@ -622,6 +624,16 @@ _REACTIONS: Mapping[NoticeKind, Callable[[Season, datetime, Notice, Case], None]
     NoticeKind.VERDICT: Season._judge,
     NoticeKind.VERDICT_AGAIN: Season._judge,
 }
+# Who acts at which rung: a reminder also reaches those who only oversee.
+_RUNG_OF_ROLE: Mapping[str, Rung] = {
+    Role.GRID_WORKER: Rung.GRID_BRANCH,
+    Role.BRANCH_SECRETARY: Rung.GRID_BRANCH,
+    Role.PROPERTY_STAFF: Rung.PROPERTY,
+    Role.COMMUNITY_SECRETARY: Rung.COMMUNITY,
+    Role.COMMUNITY_STAFF: Rung.COMMUNITY,
+    Role.DEPARTMENT_LIAISON: Rung.DEPARTMENT,
+}
+_DESKS = frozenset({NoticeKind.CARD, NoticeKind.RULING, NoticeKind.OVERDUE, NoticeKind.OVERSEE})
 _STAFF = frozenset(
     {NoticeKind.CARD, NoticeKind.RULING, NoticeKind.OVERDUE, NoticeKind.OVERSEE, NoticeKind.CONFIRM, NoticeKind.HELP}
 )

@@ -109,6 +109,7 @@ class CaseView:
     has_property: bool
     on_behalf_of: str
     result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
+    proposed: str = ""  # whose it is, by the department that refused it last
     contact: str = ""  # for a department: the grid worker's name and number, never the resident's
 
     @property
@@ -246,6 +247,7 @@ class CaseFile:
             has_property=self.has_property(case),
             on_behalf_of=first or "",
             result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
+            proposed=await self._proposed(case) if case.refusals else "",
             contact=await self._contact(case) if Rung(case.rung) is Rung.DEPARTMENT else "",
         )
 
@@ -260,6 +262,15 @@ class CaseFile:
         for action, data in rows:
             photos = [*([] if action == Action.REPORT_RESULT else photos), *data.get("photos", [])]
         return tuple(photos)
+
+    async def _proposed(self, case: Case) -> str:
+        row = await self.session.execute(
+            select(Whistle.proposed_owner)
+            .where(Whistle.case_id == case.id, Whistle.state == "refused")
+            .order_by(Whistle.id.desc())
+            .limit(1)
+        )
+        return row.scalar_one_or_none() or ""
 
     async def _contact(self, case: Case) -> str:
         row = await self.session.execute(

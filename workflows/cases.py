@@ -380,22 +380,31 @@ class Cases:
             NotPossible: open, merged, or closed too long ago (then a new case is right).
         """
         case = await self._file.case(case_id)
+        if Status(case.status) is Status.WITHDRAWN:
+            await self._come_back(case, person_id)
         role = await self._file.authorise(person_id, case, Action.REOPEN)
         limit = timedelta(days=self._file.rules.ladder.reopen_days)
         if case.closed_at is None or self._file.now - case.closed_at > limit:
             raise NotPossible(Status(case.status), Action.REOPEN)
         solver, solver_unit = Rung(case.rung), case.holder_unit_id
+        withdrawn = Status(case.status) is Status.WITHDRAWN
         await self._file.move(case, Action.REOPEN, by=person_id, role=role, note=reason)
-        for reporter in (
-            await self._file.session.execute(
-                select(Reporter).where(Reporter.case_id == case.id, Reporter.person_id == person_id)
-            )
-        ).scalars():
-            reporter.left_at = None
-        case.verdict = "not"
-        await self._sent_back(case, solver, solver_unit, reason, "not")
+        if withdrawn:
+            await self._file.card(case, reason="restored")
+        else:
+            case.verdict = "not"
+            await self._sent_back(case, solver, solver_unit, reason, "not")
         await self._file.session.flush()
         return await self._file.view(case)
+
+    async def _come_back(self, case: Case, person_id: int) -> None:
+        """Whoever withdrew may take that back; nobody else gets in by this."""
+        rows = await self._file.session.execute(
+            select(Reporter).where(Reporter.case_id == case.id, Reporter.person_id == person_id)
+        )
+        for reporter in rows.scalars():
+            reporter.left_at = None
+        await self._file.session.flush()
 
     # ---- looking
 

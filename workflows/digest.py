@@ -422,7 +422,10 @@ class Digests:
         else:
             roles = [role for role, one in AUDIENCE_OF.items() if one is wanted]
             found = await self._session.execute(
-                select(Post.person_id).where(Post.role.in_(roles), Post.until.is_(None)).distinct().order_by(Post.person_id)
+                select(Post.person_id)
+                .where(Post.role.in_(roles), Post.until.is_(None))
+                .distinct()
+                .order_by(Post.person_id)
             )
         return [await self.make(wanted, person_id, week) for person_id in list(found.scalars())[:limit]]
 

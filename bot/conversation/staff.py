@@ -307,8 +307,10 @@ def department_rows(talk: Talk, view: CaseView) -> Rows:
     """The likely department first, then those that answer for the category, then the others."""
     units = talk.directory.units_of(view.community_id, "department")
     answering = {u.id for u in talk.directory.departments_for(view.community_id, view.category)}
-    ordered = sorted(units, key=lambda u: (u.id != view.department_unit_id, u.id not in answering, u.name))
-    buttons = [option(u.name, ToDepartment(case=view.id, unit=u.id)) for u in ordered[:10]]
+    proposed = talk.directory.department(view.community_id, view.proposed) if view.proposed else None
+    likely = proposed.id if proposed is not None else view.department_unit_id
+    ordered = sorted(units, key=lambda u: (u.id != likely, u.id not in answering, u.name))
+    buttons = [option(u.name, ToDepartment(case=view.id, unit=u.id)) for u in ordered[:30]]
     return [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
 
 

@@ -110,7 +110,7 @@ async def test_a_grid_worker_who_does_not_look_cannot_hold_the_answer_back(town:
     await town.keeps_its_promises()
 
 
-async def _with_the_property(town: Town):  # noqa: ANN202 - a Case
+async def _with_the_property(town: Town):
     await town.says("td-resident", REPORT)
     await town.taps("td-grid", "属实")
     return await town.only_case()
