@@ -91,9 +91,11 @@ class Hand:
 
     async def sits(self, chat: str) -> None:
         """Take a chair."""
-        if await self.page.get_by_test_id("back").is_visible():
-            await self.page.get_by_test_id("back").click()
-        await self.page.get_by_test_id(f"chair-{chat}").click()
+        back, chair = self.page.get_by_test_id("back"), self.page.get_by_test_id(f"chair-{chat}")
+        await expect(back.or_(chair).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
+        if await back.is_visible():
+            await back.click()
+        await chair.click()
 
     async def writes(self, text: str) -> None:
         """Write and send."""
