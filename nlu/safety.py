@@ -237,6 +237,11 @@ SIGNS: tuple[_Sign, ...] = (
         "冒烟",
         r"(?:插座|插排|电表|配电箱|电箱|电闸|电瓶|电池|电动车|电车|仓库|屋|家里|窗户|门缝|楼上|对门|邻居|厨房|阳台|电视|冰箱|洗衣机|热水器|又).{0,8}(?:在|直|一直|往外|开始)?冒烟",
     ),
+    _sign(
+        "fire",
+        "烟",
+        rf"(?:{_HOME}).{{0,6}}(?:好大|很大|这么大)的?烟(?![味头筒囱])|烟.{{0,8}}(?:睁不开眼|喘不上气|出不去)",
+    ),
     _sign("fire", "烟从", r"烟从.{0,6}(?:门|窗|楼|缝).{0,6}(?:钻|冒|进|出)"),
     _sign(
         "fire",
@@ -346,6 +351,18 @@ SIGNS: tuple[_Sign, ...] = (
         r"(?:有人|被|正在|遇到).{0,6}(?:抢劫|绑架|抢孩子|强奸|劫持)|(?:抢劫|绑架)了",
     ),
     # About to harm oneself.
+    _sign(
+        "violence",
+        "撬 棍 刀 砖",
+        r"有人.{0,4}(?:撬|砸).{0,4}(?:门|锁|窗)(?!.{0,6}偷走)|(?:拿|抄|抡|举)着?.{0,4}(?:棍|刀|砖|斧|酒瓶).{0,8}(?:打|砍|砸|追|闹)",
+    ),
+    _sign("missing", "走丢", r"(?:爸|妈|爷|奶|老人|老头|老太|孩|娃|姥).{0,10}走丢了", lasting=True),
+    # Said goodbye to without naming it: pills saved up, an end announced for tonight.
+    _sign(
+        "suicide",
+        "攒 意思 拖累",
+        r"药.{0,4}攒(?:够|好|齐|下)|攒(?:够|好|齐).{0,4}药|没(?:啥|什么|甚)意思了.{0,20}(?:今晚|就走|药|告别|解脱)|不(?:再)?拖累.{0,10}(?:走了|先走|告别|解脱)",
+    ),
     _sign(
         "suicide",
         "不想活 活不下去 想死 去死 不想撑 自杀 轻生 寻短见 跳楼 割腕 上吊 遗书 死了算了 结束自己",
@@ -509,7 +526,12 @@ SIGNS: tuple[_Sign, ...] = (
         "fire",
         r"\bfire\b(?! ?(?:alarm|drill|exit|lane|hydrant|station|hazard|door|safety|extinguisher|fighter|engine|truck))",
     ),
-    _sign("fire", "пожар горит горим", r"пожар(?!н)|гори[тм]\b"),
+    # "Не горит свет" is a lamp that is out: what burns must be a place where people live.
+    _sign(
+        "fire",
+        "пожар горит горим",
+        r"пожар(?!н)|горим\b|(?:дом|квартира|подъезд|этаж|кухня)\s+горит|(?<!не )горит\s+(?:дом|квартира|подъезд|кухня)",
+    ),
     _sign(
         "gas",
         "gas газ",
@@ -583,7 +605,7 @@ _SOLVED = MappingProxyType(
 )
 _SOLVED_OTHERWISE = re.compile(f"{_SOLVED_ANYHOW}|{_RESCUED}|{_CARED_FOR}")
 # "热得喘不过气", "吵得不想活了": a body in a figure of speech.
-_EXAGGERATED = re.compile("[热吵臭冷饿笑丑熏呛味累爬]|尴尬|油烟|压力|房贷|加班|蚊子")
+_EXAGGERATED = re.compile("[热吵臭冷饿笑丑熏呛味累爬]|股票|基金|彩票|尴尬|油烟|压力|房贷|加班|蚊子")
 _OF_THE_BODY = re.compile("喘|过气|上气|不想活|想死|不行了|晕|去死")
 # Smells and smokes whose source is known and not in the room.
 _ELSEWHERE = MappingProxyType(

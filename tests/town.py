@@ -5,10 +5,10 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from bot.app import App
 from bot.channels.web.messenger import CHANNEL
@@ -18,9 +18,10 @@ from bot.demo import FIRST_CHAT, KEYS
 from bot.settings import Settings
 from nlu.understanding import Understander
 from workflows.media import clean, keep
-from workflows.models import Case, CaseEvent, FollowUp, Outbound, Person, WebBubble
+from workflows.models import Account, Case, CaseEvent, FollowUp, Outbound, Person, WebBubble
 from workflows.policy.lifecycle import OPEN
 
+Row = TypeVar("Row")
 TUESDAY = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # ten o'clock in the morning in Hohhot
 
 
@@ -118,6 +119,16 @@ class Town:
                     return await self.taps_data(who, bubble, button["data"])
         raise AssertionError(f"{case.number} is not on the desk of {who}")
 
+    async def seated(self, who: str) -> Person:
+        """Somebody of the directory who has no chair in the demo gets a chat of their own, by their key."""
+        person = await self.person(who)
+        async with self.app.database.writing() as session:
+            account = Account(
+                community_id=person.community_id, person_id=person.id, channel=CHANNEL, chat_key=self.chat(who)
+            )
+            session.add(account)
+        return person
+
     async def bubbles(self, who: str) -> list[WebBubble]:
         """Everything in this chat, oldest first."""
         async with self.app.database.reading() as session:
@@ -150,6 +161,12 @@ class Town:
         """Somebody of the demo directory."""
         async with self.app.database.reading() as session:
             return (await session.execute(select(Person).where(Person.key == key))).scalar_one()
+
+    async def rows(self, table: type[Row], *where: Any) -> list[Row]:
+        """What a table holds, oldest first."""
+        async with self.app.database.reading() as session:
+            found = await session.execute(select(table).where(*where).order_by(*inspect(table).primary_key))
+            return list(found.scalars())
 
     async def cases(self, *where: Any) -> list[Case]:
         """Cases, oldest first."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workflows.models import Media
 
 MAX_SIDE = 2048
-_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "MPO")
+_KINDS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
 class PhotoRefused(Exception):
