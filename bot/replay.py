@@ -323,16 +323,12 @@ async def _cases(app: App, person_id: int, placed: list[int]) -> list[dict[str, 
     """The cases that the actor opened, joined or changed, as they are now."""
     async with app.database.reading() as session:
         acted = (
-            (
-                await session.execute(
-                    select(CaseEvent.case_id, CaseEvent.action)
-                    .where(CaseEvent.actor_id == person_id, CaseEvent.at >= START)
-                    .order_by(CaseEvent.id)
-                )
+            await session.execute(
+                select(CaseEvent.case_id, CaseEvent.action)
+                .where(CaseEvent.actor_id == person_id, CaseEvent.at >= START)
+                .order_by(CaseEvent.id)
             )
-            .tuples()
-            .all()
-        )
+        ).all()
         own = {
             row
             for row in (
