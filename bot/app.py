@@ -171,11 +171,12 @@ class App:
                 group.create_task(self.courier.run(), name="courier")
                 if self._polling is not None:
                     group.create_task(self._polling.run(), name="telegram")
-                for work in self._background:
-                    group.create_task(work, name="telegram set-up")
+                setting_up = [group.create_task(work, name="telegram set-up") for work in self._background]
                 try:
                     yield self
                 finally:
+                    for task in setting_up:  # they insist for as long as the network is away; stopping must not wait
+                        task.cancel()
                     if self._polling is not None:
                         self._polling.stop()
                     self.turns.stop()
