@@ -249,6 +249,40 @@ def digest(
     _wait_for(work())
 
 
+@cli.command("dead-letters")
+def dead_letters(
+    config: Config = DEFAULT_CONFIG,
+    again: Annotated[str, typer.Option(help="The id of one to try again, e.g. in-12 or out-7.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Messages that were set aside after all attempts, without their texts; --again puts one back."""
+    settings = _settings(config)
+
+    async def work() -> list[dict[str, Any]]:
+        from bot import dead_letters as letters
+        from workflows.database import Database
+
+        database = Database(settings.database.url)
+        await database.migrate()
+        try:
+            async with database.writing() as session:
+                if again:
+                    await letters.put_back(session, again)
+                return await letters.read(session)
+        except letters.NoSuchLetter as error:
+            _stop(str(error))
+        finally:
+            await database.close()
+
+    found = _wait_for(work())
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for letter in found:
+        typer.echo(f"{letter['id']:10} {letter['at']}  {letter['channel']} {letter['chat']}  {letter['error']}")
+    typer.echo(f"{len(found)} set aside" + ("; one goes again with --again ID" if found else ""))
+
+
 # ---- directory
 
 

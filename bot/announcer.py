@@ -241,7 +241,11 @@ class Announcer:
     async def _human(office: Office, notice: Notice) -> tuple[str, Rows, str]:
         data = notice.data
         person = await office.people.person(int(data["from"]))
-        head = {"topic": "💡 有居民提议议事：", "foreign": "🌐 有居民用别的语言留言："}.get(str(data["why"]), "")
+        head = {
+            "topic": "💡 有居民提议议事：",
+            "foreign": "🌐 有居民用别的语言留言：",
+            "stuck": "⚠️ 有居民的话系统没处理好，请您看看：",
+        }.get(str(data["why"]), "")
         text = say(
             "human.duty",
             name=person.name,

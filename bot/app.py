@@ -30,10 +30,11 @@ from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
 from bot.conversation.words import chosen
 from bot.courier import Courier, Messenger, Pace
+from bot.fetching import Fetch
 from bot.http import build_http
 from bot.metrics import FOLLOW_UPS, NLU_READY
 from bot.settings import Settings
-from bot.turn import TYPED, Fetch, Hooks, Inbox, Read, Turn, Turns, TurnStorage
+from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
 from nlu.rasa_client import RasaClient, RasaProcess
 from nlu.understanding import Understander
 from workflows.calendar import ChinaCalendar
@@ -382,9 +383,21 @@ class App:
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)
 
-    @staticmethod
-    def _apologise(turn: Turn) -> None:
+    async def _apologise(self, session: AsyncSession, turn: Turn) -> None:
+        """Say so, and hand what was written to a person: it may matter more than our fault."""
         turn.say("SendMessage", {"text": say("apology")})
+        try:
+            async with session.begin_nested():
+                office = self.office(session)
+                speaker = await self._speaker(office, turn)
+                home = speaker.home
+                where = home.community_id or speaker.community_id
+                await office.alerts.human(
+                    speaker.person_id, where, home.grid_id, words_of(turn.inbound.update) or "（没有文字）", "stuck"
+                )
+                await self.announcer.announce(office)
+        except Exception as error:  # the cause may be what the desk would need as well; the dead letter stays
+            log.error("could not hand over a dead letter", inbound=turn.inbound.id, error=type(error).__name__)
 
 
 async def _chat(session: AsyncSession, channel: str, chat_key: str) -> Chat | None:

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
+from bot.fetching import Fetch, Fetching
 from bot.metrics import TURN_SECONDS, TURNS
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
 from workflows.database import Database
@@ -210,8 +211,7 @@ class Read:
 
 Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
 Finish = Callable[[AsyncSession, Turn, dict[str, Any]], Awaitable[None]]
-Apologise = Callable[[Turn], None]
-Fetch = Callable[[Inbound], Awaitable[dict[str, Any] | None]]
+Apologise = Callable[[AsyncSession, Turn], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class Turns:
         hooks: Hooks,
         fetchers: Mapping[str, Fetch] | None = None,
     ) -> None:
-        self._fetchers = {} if fetchers is None else fetchers  # empty at first: Telegram is added when it starts
+        self._fetching = Fetching({} if fetchers is None else fetchers, inbox.arrived)
         self._database = database
         self._dispatcher = dispatcher
         self._inbox = inbox
@@ -262,13 +262,16 @@ class Turns:
 
     async def run(self) -> None:
         """Until stopped: handle what is waiting, then wait for more."""
-        while not self._stopping:
-            self._inbox.arrived.clear()
-            if not await self.once():
-                try:
-                    await asyncio.wait_for(self._inbox.arrived.wait(), timeout=1.0)
-                except TimeoutError:
-                    continue  # another process may have stored one, or a retry has come due
+        try:
+            while not self._stopping:
+                self._inbox.arrived.clear()
+                if not await self.once():
+                    try:
+                        await asyncio.wait_for(self._inbox.arrived.wait(), timeout=1.0)
+                    except TimeoutError:
+                        continue  # another process may have stored one, or a retry has come due
+        finally:
+            await self._fetching.close()
 
     def stop(self) -> None:
         """Finish the batch in hand and return."""
@@ -277,12 +280,12 @@ class Turns:
 
     async def drain(self) -> None:
         """Handle everything that is waiting now."""
-        while await self.once():
+        while await self.once() or await self._fetching.some():
             pass
 
     async def once(self) -> int:
         """One batch: at most one update per chat. Returns how many were taken."""
-        heads = await self._heads()
+        heads = [row for row in await self._heads() if self._fetching.here(row)][:BATCH]
         if not heads:
             return 0
         read = await asyncio.gather(*(self._read(row) for row in heads))
@@ -306,18 +309,15 @@ class Turns:
             for row in rows:
                 heads.setdefault((row.channel, row.chat_key), row)
         now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
-        return [row for row in heads.values() if row.retry_at is None or row.retry_at <= now][:BATCH]
+        return [row for row in heads.values() if row.retry_at is None or row.retry_at <= now]
 
     async def _read(self, row: Inbound) -> Read:
-        """The only wait on the network, outside any transaction."""
-        photo: dict[str, Any] | None = row.update.get("xiaoshao")
-        if row.channel in self._fetchers and photo is None:
-            try:
-                photo = await self._fetchers[row.channel](row)
-            except OSError as error:
-                if row.attempts < MAX_ATTEMPTS - 1:
-                    return Read(trouble=error)
-                photo = {"photo_refused": "photo.unreachable"}
+        """The wait for the NLU, outside any transaction; a photo has come before."""
+        photo = self._fetching.take(row)
+        if isinstance(photo, Exception):
+            if row.attempts < MAX_ATTEMPTS - 1:
+                return Read(trouble=photo)
+            photo = {"photo_refused": "photo.unreachable"}
         words = words_of(row.update)
         if not words or words.startswith("/"):
             return Read(photo=photo)
@@ -409,7 +409,7 @@ class Turns:
         row.state = "poison"
         TURNS.labels(row.channel, "poison").inc()
         chat = await self._chat(session, row)
-        self._hooks.apologise(Turn(session, chat, row, self._clock.now()))
+        await self._hooks.apologise(session, Turn(session, chat, row, self._clock.now()))
 
 
 def _plain(update: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,8 +143,10 @@ class Danger:
 _LONGEST = 4000
 _TRADITIONAL = str.maketrans(
     "著電燈氣門開樓燒煙暈裡裏個媽爺聞體來沒觸斷機腦壓牆發臉殺毆搶賊臺輕藥農關墜還應動壞險過這現嗎們輪傷給進從對請報員車頭難塊窩"
+    "洩濃噴搖撐鍋趕緊驚療護"
     "廚爐煉災兒婦親鄰滿聲鎖撲滅讓邊瓶淺溝鐵蓋號單孫歲無嚴誰麼顆殼淚兩條",
     "着电灯气门开楼烧烟晕里里个妈爷闻体来没触断机脑压墙发脸杀殴抢贼台轻药农关坠还应动坏险过这现吗们轮伤给进从对请报员车头难块窝"
+    "泄浓喷摇撑锅赶紧惊疗护"
     "厨炉炼灾儿妇亲邻满声锁扑灭让边瓶浅沟铁盖号单孙岁无严谁么颗壳泪两条",
 )
 _MISSPELT = {
@@ -212,10 +214,10 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "fire",
         "着了 着起来 着开了",
-        r"(?:棚|房|屋|楼|柴|草|垛|麦|电瓶|车|插座|帘|被子|沙发|锅|厨房|仓|店|垃圾|垃圾桶|库|山|林|家|箱|线|空调|床|阳台|炕|树|场|插排|杂物|纸箱)"
+        r"(?:棚|房|屋|楼|柴|草|垛|麦|电瓶|车|插座|帘|被子|沙发|锅|厨房|仓|店|垃圾|垃圾桶|库|山|林|家|箱|线|空调|床|床单|褥子|阳台|炕|树|场|插排|杂物|纸箱)"
         r"(?:里|上)?(?:也|都|又|全|突然|呼地|自己|就|给|被|让人|烧)*点?着(?:了(?![凉急迷魔慌地])|起来|开了)",
     ),
-    _sign("fire", "烧起来 烧着了 着起来", r"(?<![发])(?:烧起来|着起来了|(?<![睡炉灶])烧着了)"),
+    _sign("fire", "烧起来 烧着了 着起来", r"(?<!发)(?<!终于)(?<!暖气)(?:烧起来|着起来了|(?<![睡炉灶])烧着了)"),
     _sign(
         "fire",
         "窜 蹿 喷火 明火 火光 大火",
@@ -342,8 +344,8 @@ SIGNS: tuple[_Sign, ...] = (
     ),
     _sign(
         "violence",
-        "撬 踹 砸 闯",
-        r"(?:有人|贼|小偷|陌生人|男的).{0,8}(?:正|在|一直|现在|使劲).{0,6}[撬踹砸].{0,4}门|闯进.{0,4}(?:家|屋)|(?:贼|小偷|陌生人).{0,6}进(?:了)?.{0,3}(?:家|屋)",
+        "撬 踹 砸 闯 小偷 贼 陌生人",
+        r"(?:有人|贼|小偷|陌生人|男的).{0,8}(?:正|在|一直|现在|使劲).{0,6}[撬踹砸].{0,4}门|闯进.{0,4}(?:家|屋)|(?:贼|小偷|陌生人).{0,6}进(?:来了?|了?我?.?(?:家|屋)(?:了|里|，|$))",
     ),
     _sign(
         "violence",
@@ -365,8 +367,8 @@ SIGNS: tuple[_Sign, ...] = (
     ),
     _sign(
         "suicide",
-        "不想活 活不下去 想死 去死 不想撑 自杀 轻生 寻短见 跳楼 割腕 上吊 遗书 死了算了 结束自己",
-        r"不想活|活不下去|我想死(?!你)|想去死|不想撑|自杀|轻生|寻短见|跳楼(?![价机大甩])|割腕|(?<!檐)上吊(?![灯顶的着扇装挂锅])|写.{0,3}遗书|死了算了|结束自己",
+        "不想活 不活了 跳下去 活不下去 想死 去死 不想撑 自杀 轻生 寻短见 跳楼 割腕 上吊 遗书 死了算了 结束自己",
+        r"不想活|我.{0,3}不活了|(?:要|想|准备)(?:从.{0,4})?跳下去|活不下去|我想死(?!你)|想去死|不想撑|自杀|轻生|寻短见|跳楼(?![价机大甩])|割腕|(?<!檐)上吊(?![灯顶的着扇装挂锅])|写.{0,3}遗书|死了算了|结束自己",
         lasting=True,
     ),
     _sign(
@@ -423,7 +425,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "trapped",
         "被困 困住 困在",
-        rf"(?:{_WHO}).{{0,4}}(?:被困|困在|困住)|被困.{{0,4}}(?:{_WHO})|被困在",
+        rf"(?:{_WHO})[^车羊]{{0,4}}(?:被困|困在|困住)|被困.{{0,4}}(?:{_WHO})|被困在",
         lasting=True,
     ),
     _sign("trapped", "喊救命 喊救我 喊着救 呻吟 求救", r"喊.{0,2}救[命我]|呻吟|求救声", lasting=True),
@@ -487,7 +489,7 @@ SIGNS: tuple[_Sign, ...] = (
         rf"(?:摔|跌|(?<!扑)倒|躺).{{0,8}}(?:起不来|动不了|动弹不得)|(?:{_KIN})(?:突然|一下子?)?起不来了",
         lasting=True,
     ),
-    _sign("medical", "不行了", rf"(?:{_KIN}|人)(?:快|要|眼看)?不行了", lasting=True),
+    _sign("medical", "不行了", rf"(?:{_KIN}|人)(?:快|要|眼看)?不行了|(?:{_KIN}).{{0,5}}快不行了", lasting=True),
     _sign(
         "medical",
         "心梗 脑梗 中风 脑溢血 脑出血 心脏病 半边",
@@ -510,7 +512,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "missing",
         "走丢 走失 不见了 找不到了 找不着了 失踪 丢了",
-        rf"(?:{_KIN})[^钥包机证卡车狗猫钱东鞋衣帽书的本房照针，]{{0,8}}(?:走丢了|走失了?|不见了|找不[到着]了|失踪了?|丢了)",
+        rf"(?:{_KIN})[^钥包机证卡车狗猫钱东鞋衣帽书的本房照针，]{{0,8}}(?:走丢了|走失了?|不见了|找不[到着]了|失踪了?|丢了)|(?:痴呆|糊涂).{{0,10}}(?:不见了|走丢|找不[到着])",
         lasting=True,
     ),
     # Crying for help and meaning it.
@@ -567,46 +569,57 @@ _PAST_OF_SOMETHING_ELSE = re.compile(
     "(?:换|修|装|买|报修|接|租|充|盖|交)(?:的|了|完|好|过)|刚|才|反映|投诉|说过|跟你们|没人管|没修|检查|好好的|还好"
 )
 _IF = re.compile(
-    "要是|如果|万一|假如|假设|一旦|倘若|若是|(?<![可害好别不])怕(?!是|，)|担心|生怕|别等|等.{0,8}才|容易|会不会|可能会|迟早|早晚|差点|险些|以防|防止|避免|预防|"
+    "要是|如果|万一|假如|假设|一旦|倘若|若是|(?<![可别不])怕(?!是|，|.{0,8}(?:正在|现在))|担心|生怕|别等|等.{0,8}才|容易|会不会|可能会|迟早|早晚|差点|险些|以防|防止|避免|预防|"
     "谨防|严禁|禁止|(?<!不)小心(?!翼)|当心|难道|出了事(?!，)|出点事|真(?=着|起|有火)|不敢想|哪天|明天|后天|下周|if |what if|может"
 )
 # What is told, played, taught or read.
 _STORY = re.compile(
-    "(?<!看)电影(?!院)|(?<!看)电视剧|(?:电影|剧|视频|新闻|游戏|小说|抖音|手机|网|书)[里上中说]|恐怖片|惊悚片|灾难片|这个?游戏|热搜|新闻|短视频|报道|"
-    "梦见|梦到|做梦|(?<!不是)演习|(?<!不是)演练|模拟|(?<!玩)梗|[那这]部|歌词|段子|培训(?!班)|讲座|宣讲|知识|预案|上一?课|"
+    "(?<!看)电影(?!院)|(?<!看)电视剧|(?:电影|剧|新闻|游戏|小说|抖音|网|书)[里上中说]|恐怖片|惊悚片|灾难片|这个?游戏|热搜|新闻(?!大|小|路|楼|里小)|短视频|报道|"
+    "梦见|梦到|做梦|(?<!不是)演习|(?<!不是)演练|模拟|[那这]部(?!电梯|梯|车)|歌词|段子|培训(?!班)|讲座|宣讲|知识|预案|上一?课|"
     "听说.{0,6}(?:外地|别的|有个地方)|movie|drill|game|training"
 )
 _HABIT = re.compile(
-    "天天|每天|每晚|每逢|每次|每周|经常|老是|总是|动不动|三天两头|隔三差五|老(?=走|停|跳|困|冒|着|漏)|总(?=困|冒|着|停)|一到.{0,5}就"
+    "天天|每天|每晚|每逢|每次|每周|经常|老是|总是|动不动|三天两头|隔三差五|(?<![俩两二])老(?=走丢|停电|跳闸|困人|冒烟|着火|漏)|总(?=困人|冒烟|停电)|一到.{0,5}就"
 )
 _HABIT_AFTER = re.compile("^，(?:每|天天)")
 # "着火的隐患", "着火都进不来", "困过人", "拿刀的那个": the words name a thing or a time, they do not cry.
 _NAMED = re.compile(
-    "(?:的)?(?:隐患|风险|危险|可能|原因|责任|逃生|保险|报警器|怎么(?:赔|预防|防|避免|逃|跑)|算谁)|.{0,3}的那[个人家次天回年段]|.{0,3}过(?!来|去|不)|"
-    "(?<![了着里])(?:往哪|时|的时候|的话|就|都|也|谁|演|可咋|那次|那天|那回|那年)"
+    "(?:的)?(?:隐患|风险|危险|可能|原因|责任|逃生|保险|报警器|怎么(?:赔|预防|防|避免|逃|跑)|算谁)|.{0,3}的(?:那[个人家次天回年段]|事)|"
+    "[^，了]{0,3}过(?![来去不路得])|"
+    "(?<![了着里])(?:往哪|时(?!间)|的话|谁(?:负责|管|赔|承担|知道)|演|可咋|那[次天回年]|[就都也可].{0,4}(?:进不|跑不|逃|完|来不及|过不|没法|没处))"
 )
-_DENIED = re.compile("(?:(?<!是)不是|并不是|并非|(?<!有)没有?|未|没见|不会|(?<!会不)会|易|能|没闻[到见].{0,2})$")
-_SOLVED_ANYHOW = "没事了|虚惊|误报|解决了|处理好|修好了?"
+_DENIED = re.compile(
+    "(?:(?<!是)不是|并不是|并非|(?<!有)没有?|未|没见|不会|(?<!会不)会|易|(?<!可)能|没闻[到见].{0,2}|[热晒辣渴气急].{0,2}得.{0,3})$"
+)
+_SOLVED_ANYHOW = "没事了|虚惊|误报|解决了|(?<!没)(?<!不)(?:处理好|修好)"
 _RESCUED = "(?:救|放|弄|拉|抬|撬|捞|爬|人都?)出来了|救[上下]来|撬开|捞上来|人没事|人还好|没受伤|没伤|没啥事|没大事|擦破"
 _CARED_FOR = "(?<![吵惊没不])醒了|(?<!没)醒过来|缓过来|救过来|送.{0,3}医院了|出院|人没事|人还好|早好了"
 _SOLVED = MappingProxyType(
     {
         kind: re.compile(f"{_SOLVED_ANYHOW}|{words}")
         for kind, words in {
-            "fire": "(?<!灯)灭了(?!又)|扑灭|没烧起来|没着火|over now|put out",
-            "gas": "关了阀|通过风|不漏了|没漏|测了.{0,3}不漏|fixed",
+            "fire": "(?<![灯电没])(?<![灯电][全都也])灭了|(?<!没)(?<!不)扑灭(?!不)|没烧起来|没着火|over now|put out",
+            "gas": "不漏了|没漏|没味了|测了.{0,3}不漏|fixed",
             "violence": "带走|抓走|抓了|抓住|散了|人没事",
             "missing": "找到了|找着了|找回来|回来了",
-            "suicide": "劝下来了|救下来|下来了",
-            "choking": "吐出来了|咽下去了|没事",
+            "suicide": "[劝救拉抱]下来了",
+            "choking": "吐出来了|咽下去了",
             "life_support": "来电了|有电了|换上了",
         }.items()
     }
 )
 _SOLVED_OTHERWISE = re.compile(f"{_SOLVED_ANYHOW}|{_RESCUED}|{_CARED_FOR}")
-# "热得喘不过气", "吵得不想活了": a body in a figure of speech.
-_EXAGGERATED = re.compile("[热吵臭冷饿笑丑熏呛味累爬]|股票|基金|彩票|尴尬|油烟|压力|房贷|加班|蚊子")
-_OF_THE_BODY = re.compile("喘|过气|上气|不想活|想死|不行了|晕|去死")
+# More of it, after all: "救出来一个，还有两个压着".
+_AGAIN = re.compile("又|再次|还[在有没困卡压]|again")
+# "爬楼喘不上气", "吵得不想活了", "笑晕过去": a body in a figure of speech, unless somebody asks for help with it.
+_FIGURES = (
+    (re.compile("喘|过气|上气|上不来气"), re.compile("[热吵臭冷熏呛味累爬闷]|[随催压逼忙]得|油烟|压力|房贷|加班")),
+    (re.compile("不想活|不活了|想死|去死|不行了"), re.compile("[热吵臭冷饿笑丑]|尴尬|蚊子")),
+    (re.compile("晕|昏|休克|吐血"), re.compile("[笑丑帅美香]|尴尬|[气价急]得|价格")),
+)
+_IN_EARNEST = re.compile("突然|快来|快叫|快点|救|120|紫|青|不行了")
+# "再不修我就跳楼" may be anger; nobody may bet on it.
+_THREAT = re.compile("我(?:就|真|只能|都|今天)*(?:要|想|去|从.{0,4})?(?:跳楼|不想活|不活|去死|自杀|上吊|死给)")
 # Smells and smokes whose source is known and not in the room.
 _ELSEWHERE = MappingProxyType(
     {
@@ -679,25 +692,34 @@ def _is_past(sign: _Sign, around: _Found) -> bool:
     return _undone(_PAST, told) and not _PAST_OF_SOMETHING_ELSE.search(told)
 
 
-def _is_told(around: _Found) -> bool:
+def _is_told(sign: _Sign, around: _Found) -> bool:
     """Whether it is a worry, a story or a nuisance of every day."""
     clause = around.before + around.inside
-    if _IF.search(clause) or _STORY.search(clause + around.after):
+    if _IF.search(clause) and not (sign.kind == "suicide" and _THREAT.search(clause)):
         return True
-    if _undone(_STORY, around.earlier + clause) or _undone(_HABIT, clause + around.after):
+    if _STORY.search(clause + around.after) or _undone(_STORY, around.earlier + clause):
         return True
-    return bool(_HABIT_AFTER.search(around.later))
+    return _undone(_HABIT, clause + around.after) or bool(_HABIT_AFTER.search(around.later))
 
 
 def _is_figure(sign: _Sign, around: _Found) -> bool:
+    """Whether the body is a figure of speech, or the smell and the smoke come from a source that is known."""
     clause = around.before + around.inside
-    if _OF_THE_BODY.search(around.inside) and _EXAGGERATED.search(clause):
-        return True
+    rest = around.after + around.later
+    for words, exaggeration in _FIGURES:
+        if words.search(around.inside) and exaggeration.search(clause) and not _IN_EARNEST.search(clause + rest):
+            return True
     elsewhere = _ELSEWHERE.get(sign.kind)
     if elsewhere is None or not _SMELL_OR_SMOKE.search(around.inside):
         return False
-    whole = around.earlier + clause + around.after + around.later
+    whole = around.earlier + clause + rest
     return bool(elsewhere.search(whole)) and not (sign.kind == "gas" and _SICK.search(whole))
+
+
+def _is_solved(sign: _Sign, around: _Found) -> bool:
+    rest = around.after + around.later
+    solved = _SOLVED.get(sign.kind, _SOLVED_OTHERWISE).search(rest)
+    return solved is not None and not _AGAIN.search(rest, solved.end())
 
 
 def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
@@ -705,9 +727,9 @@ def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
     around = _look_around(text, found)
     if _DENIED.search(around.before) or _NAMED.match(text, found.end()):
         return False
-    if _is_told(around) or _is_past(sign, around) or _is_figure(sign, around):
-        return False
-    return not _undone(_SOLVED.get(sign.kind, _SOLVED_OTHERWISE), around.after + around.later)
+    return not (
+        _is_told(sign, around) or _is_past(sign, around) or _is_figure(sign, around) or _is_solved(sign, around)
+    )
 
 
 def check(text: str) -> Danger | None:

@@ -32,7 +32,9 @@ class Database:
             self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", 1)
             self._reader = _sqlite_engine(url, "BEGIN", 4)
         else:
-            self._writer = self._reader = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+            self._writer = self._reader = create_async_engine(
+                url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True
+            )
         self._write = async_sessionmaker(self._writer, expire_on_commit=False)
         self._read = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False)
 
@@ -79,7 +81,8 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _sqlite_engine(url: str, begin: str, pool: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool, max_overflow=0, pool_timeout=60)
+    # hide_parameters: an error's text goes to the log, and parameters are what people wrote
+    engine = create_async_engine(url, pool_size=pool, max_overflow=0, pool_timeout=60, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

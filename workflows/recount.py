@@ -55,6 +55,23 @@ class Story:
     proactive: bool
     events: list[CaseEvent] = field(default_factory=list)
 
+    @classmethod
+    def begun(cls, event: CaseEvent, rules: Rules) -> "Story":
+        """A story as its first event opens it."""
+        told = event.data.get("whole_due")
+        # Histories that do not carry the deadline were opened under today's rules, as far as anybody knows.
+        due = datetime.fromisoformat(told) if told else due_at(event.at, rules.ladder.whole, rules.calendar, rules.zone)
+        return cls(
+            case_id=event.case_id,
+            community_id=event.community_id,
+            opened_at=event.at,
+            first_rung=Rung(event.rung),
+            due=due,
+            category=event.data["category"],
+            where=_where(event.data),
+            proactive=bool(event.data.get("proactive")),
+        )
+
     @property
     def spot(self) -> tuple[str, ...] | None:
         """What makes two reports "the same place"; None where nobody said where it is."""
@@ -94,27 +111,11 @@ async def read(session: AsyncSession, communities: Iterable[int], rules: Rules) 
     stories: dict[int, Story] = {}
     for event in rows.scalars():
         if event.action == Action.OPEN and event.case_id not in stories:
-            stories[event.case_id] = _begin(event, rules)
+            stories[event.case_id] = Story.begun(event, rules)
         if event.case_id not in stories:
             raise BrokenHistory(f"case {event.case_id}: its first event is {event.action}, not {Action.OPEN}")
         stories[event.case_id].tell(event)
     return list(stories.values())
-
-
-def _begin(event: CaseEvent, rules: Rules) -> Story:
-    told = event.data.get("whole_due")
-    # Histories that do not carry the deadline were opened under today's rules, as far as anybody knows.
-    due = datetime.fromisoformat(told) if told else due_at(event.at, rules.ladder.whole, rules.calendar, rules.zone)
-    return Story(
-        case_id=event.case_id,
-        community_id=event.community_id,
-        opened_at=event.at,
-        first_rung=Rung(event.rung),
-        due=due,
-        category=event.data["category"],
-        where=_where(event.data),
-        proactive=bool(event.data.get("proactive")),
-    )
 
 
 def _where(data: Mapping[str, str]) -> tuple[str, str, str]:

@@ -39,7 +39,8 @@ async def hear(talk: Talk, text: str) -> None:
     if talk.photo_refused:
         limit = talk.settings.channels.web.photo_limit_mb
         await talk.say(talk.photo_refused, limit=limit)
-        return
+        if not text.strip():
+            return  # words beside it are read all the same
     if not text.strip():
         await (photo_alone(talk) if talk.photo else talk.say("empty", asks="problem"))
         return

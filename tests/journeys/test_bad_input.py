@@ -1,13 +1,18 @@
 """Bad input gets a clear sentence and loses nothing."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
+from bot import dead_letters
 from bot.channels.web.messenger import CHANNEL
+from bot.turn import MAX_ATTEMPTS
 from tests.town import Town
 from workflows.media import PhotoRefused, clean
+from workflows.models import Inbound
 
 pytestmark = [pytest.mark.journey, pytest.mark.rasa]
 
@@ -76,9 +81,9 @@ async def test_a_second_tap_on_the_same_button_is_told_what_the_state_is(town: T
 
 async def test_an_update_that_is_delivered_twice_is_handled_once(town: Town) -> None:
     chat = town.chat("td-resident")
-    update = town._message(1, chat, LIGHT)
-    assert await town.app.inbox.receive(CHANNEL, "same-key", chat, update)
-    assert not await town.app.inbox.receive(CHANNEL, "same-key", chat, update)
+    sent = town._message(1, chat, LIGHT)
+    assert await town.app.inbox.receive(CHANNEL, "same-key", chat, sent)
+    assert not await town.app.inbox.receive(CHANNEL, "same-key", chat, sent)
     await town.settled()
     await town.only_case()
     assert (await town.heard("td-resident")).count("收到，已登记") == 1
@@ -88,11 +93,51 @@ async def test_an_edited_message_is_noticed_and_changes_nothing(town: Town) -> N
     await town.says("td-resident", LIGHT)
     chat = town.chat("td-resident")
     message = town._message(77, chat, LIGHT + "改")["message"]
-    update = {"update_id": 77, "edited_message": {**message, "edit_date": message["date"]}}
-    await town.app.inbox.receive(CHANNEL, "edit", chat, update)
+    edit = {"update_id": 77, "edited_message": {**message, "edit_date": message["date"]}}
+    await town.app.inbox.receive(CHANNEL, "edit", chat, edit)
     await town.settled()
     assert "更正" in await town.heard("td-resident")
     assert await town.actions(await town.only_case()) == ["open"]
+
+
+async def test_words_beside_a_refused_photo_are_read_all_the_same(town: Town) -> None:
+    chat = town.chat("td-resident")
+    sent = town._message(1, chat, LIGHT) | {"xiaoshao": {"photo_refused": "photo.too_large"}}
+    await town.app.inbox.receive(CHANNEL, "refused", chat, sent)
+    await town.settled()
+    told = await town.heard("td-resident")
+    assert "照片太大" in told and "收到，已登记" in told
+    assert (await town.only_case()).category == "street_light"
+
+
+async def test_a_message_that_breaks_every_time_is_set_aside_with_an_apology_and_the_next_is_handled(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("the cause that an operator mends")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr("bot.conversation.resident.hear", broken)
+        await town.app.inbox.receive(
+            CHANNEL, "k", town.chat("td-resident"), town._message(1, town.chat("td-resident"), LIGHT)
+        )
+        for _ in range(MAX_ATTEMPTS):
+            await town.app.turns.drain()
+            async with town.app.database.writing() as session:
+                await session.execute(update(Inbound).values(retry_at=long_ago))
+        await town.settled()
+    assert "没处理好" in await town.heard("td-resident")
+    assert LIGHT in await town.heard("td-secretary")  # a person has it in the meantime
+    assert await town.cases() == []
+    async with town.app.database.writing() as session:
+        letters = await dead_letters.read(session)
+        assert [(letter["id"], letter["error"]) for letter in letters] == [("in-1", "RuntimeError")]
+        await dead_letters.put_back(session, "in-1")
+    await town.settled()
+    assert "收到，已登记" in await town.heard("td-resident")
+    await town.only_case()
 
 
 def test_a_file_that_is_no_photo_is_refused() -> None:
