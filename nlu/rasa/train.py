@@ -30,6 +30,12 @@ EXAMPLE = re.compile(r"^(\s*)- (.*)$")
 MARK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 
 
+def intents_of_domain() -> set:
+    from ruamel.yaml import YAML
+
+    return set(YAML(typ="safe").load((HERE / "domain.yml").read_text("utf-8"))["intents"])
+
+
 def check(files: list[Path]) -> Counter:
     """Reads every file as YAML and looks at every line, because Rasa names neither the file nor the line."""
     from ruamel.yaml import YAML
@@ -49,7 +55,7 @@ def check(files: list[Path]) -> Counter:
             raise BrokenTrainingData(f"{file}: not UTF-8 at byte {error.start}") from None
         if not isinstance(content, dict) or not isinstance(content.get("nlu"), list):
             raise BrokenTrainingData(f"{file}:1: there is no list `nlu:` at the top")
-        for number, intent, text in _examples(file, intents):
+        for number, intent, text in examples_of(file, intents):
             _check_marks(f"{file}:{number}", text, kinds)
             plain = MARK.sub(r"\1", text)
             if plain in seen and seen[plain][0] != intent:
@@ -63,15 +69,20 @@ def check(files: list[Path]) -> Counter:
     return counts
 
 
-def _examples(file: Path, intents: set) -> Iterator[tuple[int, str, str]]:
+def examples_of(file: Path, intents: set) -> Iterator[tuple[int, str, str]]:
+    """Every message with its line and intent. Raises BrokenTrainingData at a line that is neither."""
     intent: str | None = None
     for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
         if match := re.match(r"^\s*-\s*intent:\s*(\S+)\s*$", line):
             intent = match.group(1).strip("'\"")
             if intent not in intents:
                 raise BrokenTrainingData(f"{file}:{number}: intent {intent} is not in domain.yml")
+        elif also := re.match(r"^\s*also:\s*\[(.*)\]\s*$", line):
+            for name in re.split(r"[,\s]+", also.group(1).strip()):
+                if name not in intents:
+                    raise BrokenTrainingData(f"{file}:{number}: intent {name} is not in domain.yml")
         elif (
-            re.match(r"^(version:|nlu:|\s*examples:\s*\|[+-]?)\s*.*$", line)
+            re.match(r"^(version:|nlu:|\s*metadata:|\s*examples:\s*\|[+-]?)\s*.*$", line)
             or not line.strip()
             or line.lstrip().startswith("#")
         ):
