@@ -14,10 +14,10 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-app run test check train evaluate format clean
+.PHONY: help setup setup-app run test check train evaluate bench-nlu near-duplicates encoder format clean
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 setup: ## install and train whatever is missing or out of date, nothing else
 	$(SETUP)
@@ -46,10 +46,20 @@ evaluate: setup ## measure the NLU on FILE=messages.jsonl (ARGS=--json for a pro
 	$(if $(FILE),,$(error which messages? make evaluate FILE=messages.jsonl))
 	@.venv/bin/xiaoshao evaluate "$(FILE)" $(ARGS)
 
+bench-nlu: setup ## the reader against its peers on the same messages (ARGS=--readme writes the table; about 40 minutes)
+	@.venv/bin/python -m tests.benchmarks.nlu $(ARGS)
+
+near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)
+	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)
+
+encoder: setup-app ## make the sentence encoder that ships anew (about 40 minutes; only after the messages have changed much)
+	cd nlu/encoder && ../../.cache/uv/bin/uv sync --frozen
+	cd nlu/encoder && OMP_NUM_THREADS=2 .venv/bin/python make.py $(ARGS)
+
 format: setup-app ## put the code into its format and cure what lint can cure
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 clean: ## remove environments, model and caches; what people entered (var/) stays
-	rm -rf .venv nlu/rasa/.venv nlu/rasa/models nlu/rasa/.rasa .cache
+	rm -rf .venv nlu/rasa/.venv nlu/encoder/.venv nlu/rasa/models nlu/rasa/.rasa .cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

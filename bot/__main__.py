@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,6 +17,7 @@ import typer
 from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load
 
 if TYPE_CHECKING:
+    from bot.learning import Learning
     from nlu.understanding import Understander
 
 cli = typer.Typer(
@@ -26,6 +28,8 @@ cli = typer.Typer(
 )
 directory_cli = typer.Typer(no_args_is_help=True, help="The directory of places, people and units.")
 cli.add_typer(directory_cli, name="directory")
+nlu_cli = typer.Typer(no_args_is_help=True, help="The reader learns from what people put right.")
+cli.add_typer(nlu_cli, name="nlu")
 
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -53,26 +57,35 @@ def _stop(message: str, code: int = 2) -> NoReturn:
 
 
 def _wait_for(work: Coroutine[Any, Any, Any]) -> Any:
-    if sys.platform == "linux":
-        import uvloop
+    """Do it; an NLU that can't serve ends the command with the remedy."""
+    from nlu.rasa_pool import WrongModel
+    from nlu.understanding import NluUnavailable
 
-        return uvloop.run(work)
-    return asyncio.run(work)
+    try:
+        if sys.platform == "linux":
+            import uvloop
+
+            return uvloop.run(work)
+        return asyncio.run(work)
+    except (NluUnavailable, WrongModel) as refusal:
+        _stop(str(refusal))
 
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> "AsyncIterator[Understander]":
     """The NLU alone: the configured server, or a child started for this command and stopped after it."""
-    from nlu.rasa_client import RasaClient, RasaProcess
+    from nlu.rasa_client import RasaClient
+    from nlu.rasa_pool import RasaPool
 
     if settings.nlu.url:
         async with RasaClient(settings.nlu.url, settings.nlu.token) as client:
             yield client
         return
-    async with RasaProcess(log_file=settings.storage / "log" / "rasa.log", timeout_seconds=20.0) as process:
+    log_file = settings.storage / "log" / "rasa.log"
+    async with RasaPool(pointer=settings.live_model, log_file=log_file, timeout_seconds=20.0) as pool:
         typer.echo("starting the NLU …", err=True)
-        await process.wait_until_ready()
-        yield process
+        await pool.wait_until_ready()
+        yield pool
 
 
 @cli.command()
@@ -115,14 +128,15 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
 
 @cli.command()
 def evaluate(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Measure the NLU alone on labelled messages (JSONL)."""
+    """Measure the NLU alone, reader and safety net, on labelled messages (JSONL)."""
     settings = _settings(config)
 
     async def work() -> dict[str, Any]:
         from nlu import evaluation
+        from nlu.danger import Guarded
 
         async with _reader(settings) as reader:
-            return await evaluation.evaluate_file(file, reader)
+            return await evaluation.evaluate_file(file, Guarded(reader, settings.nlu.ear))
 
     from nlu.evaluation import EvaluationError
 
@@ -281,6 +295,116 @@ def dead_letters(
     for letter in found:
         typer.echo(f"{letter['id']:10} {letter['at']}  {letter['channel']} {letter['chat']}  {letter['error']}")
     typer.echo(f"{len(found)} set aside" + ("; one goes again with --again ID" if found else ""))
+
+
+# ---- learning
+
+
+@asynccontextmanager
+async def _learning(settings: Settings) -> "AsyncIterator[Learning]":
+    from bot.clock import SystemClock
+    from bot.learning import Learning
+    from workflows.database import Database
+
+    database = Database(settings.database.url)
+    await database.migrate()
+    try:
+        yield Learning(settings, database, SystemClock().now())
+    finally:
+        await database.close()
+
+
+def _learn(settings: Settings, work: "Callable[[Learning], Coroutine[Any, Any, Any]]") -> Any:
+    """Do something with what people put right; a refusal becomes a sentence."""
+    from bot.learning import NothingToServe
+    from nlu.training import TrainingFailed
+    from workflows.corrections import NoLabel, NoSuchCandidate
+
+    async def whole() -> Any:
+        async with _learning(settings) as learning:
+            return await work(learning)
+
+    try:
+        return _wait_for(whole())
+    except (NothingToServe, TrainingFailed, NoLabel, NoSuchCandidate) as refusal:
+        _stop(str(refusal))
+
+
+Ids = Annotated[list[int], typer.Argument(help="Numbers from `xiaoshao nlu candidates`.")]
+
+
+@nlu_cli.command("candidates")
+def nlu_candidates(
+    config: Config = DEFAULT_CONFIG,
+    all_: Annotated[bool, typer.Option("--all", help="Also those that were decided upon.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What people put right in what was understood, and where each comes from."""
+    rows = _learn(_settings(config), lambda learning: learning.candidates(*(() if all_ else ("new",))))
+    if as_json:
+        typer.echo(json.dumps([asdict(row) | {"at": row.at.isoformat()} for row in rows], ensure_ascii=False))
+        return
+    for row in rows:
+        where = f"{row.at:%Y-%m-%d} {row.community} {row.case_number} {row.by}"
+        typer.echo(
+            f"{row.id:6} {row.state:9} {row.understood or '?'} -> {row.label or row.corrected}  {row.text}  ({where})"
+        )
+    typer.echo(f"{len(rows)} candidates" + ("" if all_ else " to decide upon"))
+
+
+@nlu_cli.command("accept")
+def nlu_accept(
+    ids: Ids,
+    label: Annotated[str, typer.Option(help="The intent, if it is not the one that the person chose.")] = "",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """These train the reader from now on."""
+    _learn(_settings(config), lambda learning: learning.accept(ids, label))
+
+
+@nlu_cli.command("reject")
+def nlu_reject(ids: Ids, config: Config = DEFAULT_CONFIG) -> None:
+    """These train nothing."""
+    _learn(_settings(config), lambda learning: learning.reject(ids))
+
+
+@nlu_cli.command("train")
+def nlu_train(config: Config = DEFAULT_CONFIG) -> None:
+    """Make a new model from the shipped messages and the accepted corrections; the one in service stays."""
+    made = _learn(_settings(config), lambda learning: learning.train())
+    typer.echo(f"{made}\ncompare it with `xiaoshao nlu compare`, put it into service with `xiaoshao nlu publish`")
+
+
+@nlu_cli.command("compare")
+def nlu_compare(config: Config = DEFAULT_CONFIG) -> None:
+    """The model in service against the newest one, on the exams and on the accepted corrections."""
+    old, new, comparison = _learn(_settings(config), lambda learning: learning.compare())
+    typer.echo(f"old {old}\nnew {new}\n{comparison.table()}")
+    for reason in comparison.worse:
+        typer.echo(f"worse: {reason}")
+
+
+@nlu_cli.command("publish")
+def nlu_publish(
+    config: Config = DEFAULT_CONFIG,
+    anyway: Annotated[bool, typer.Option(help="Even if it is worse.")] = False,
+) -> None:
+    """Put the newest model into service without a restart, unless it is worse than the one that serves."""
+
+    async def work(learning: "Learning") -> None:
+        old, new, comparison = await learning.compare()
+        typer.echo(f"old {old}\nnew {new}\n{comparison.table()}")
+        if comparison.worse and not anyway:
+            _stop(
+                "not published:\n  "
+                + "\n  ".join(comparison.worse)
+                + "\nit stays as it is; --anyway publishes all the same",
+                1,
+            )
+        learning.publish(new)
+        typer.echo(f"in service: {new}; running processes change over within some seconds")
+
+    _learn(_settings(config), work)
 
 
 # ---- directory

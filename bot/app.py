@@ -32,10 +32,12 @@ from bot.conversation.words import chosen
 from bot.courier import Courier, Messenger, Pace
 from bot.fetching import Fetch
 from bot.http import build_http
+from bot.likeness import Nearby
 from bot.metrics import FOLLOW_UPS, NLU_READY
 from bot.settings import Settings
 from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
-from nlu.rasa_client import RasaClient, RasaProcess
+from nlu.rasa_client import RasaClient
+from nlu.rasa_pool import RasaPool
 from nlu.understanding import Understander
 from workflows.calendar import ChinaCalendar
 from workflows.case_file import Rules
@@ -95,7 +97,8 @@ class App:
         self.fetchers: dict[str, Fetch] = {}
         self.paces = {WEB: Pace(settings.channels.web.per_second)}
         self.storage = TurnStorage()
-        hooks = Hooks(self._prepare, self._finish, self._apologise, as_tap, unfinished, self._internal)
+        nearby = Nearby(self.database, self.understander, self.office)
+        hooks = Hooks(self._prepare, self._finish, self._apologise, as_tap, unfinished, nearby, self._internal)
         self.turns = Turns(
             self.database,
             routers.build(self.storage),
@@ -112,11 +115,16 @@ class App:
         self._background: list[Coroutine[Any, Any, object]] = []
         self.http: FastAPI = build_http(self, self._page())
 
-    def _reader(self) -> RasaProcess | RasaClient:
+    def _reader(self) -> RasaPool | RasaClient:
         nlu = self.settings.nlu
         if nlu.url:
             return RasaClient(nlu.url, nlu.token, timeout_seconds=nlu.timeout_seconds)
-        return RasaProcess(log_file=self.settings.storage / "log" / "rasa.log", timeout_seconds=nlu.timeout_seconds)
+        return RasaPool(
+            workers=nlu.workers,
+            pointer=self.settings.live_model,
+            log_file=self.settings.storage / "log" / "rasa.log",
+            timeout_seconds=nlu.timeout_seconds,
+        )
 
     def _page(self) -> Page:
         return Page(
@@ -156,7 +164,7 @@ class App:
         await self.prepare()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
-            if isinstance(self.understander, RasaProcess):
+            if isinstance(self.understander, RasaPool):
                 await self.understander.start()
                 stack.push_async_callback(self.understander.stop)
             elif isinstance(self.understander, RasaClient):
@@ -299,6 +307,7 @@ class App:
             now=office.now,
             alone=read.alone,
             joined=read.joined,
+            alike=read.alike,
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
             channel=turn.inbound.channel,

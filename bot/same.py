@@ -45,7 +45,8 @@ async def judge_pairs(
     """Judge every pair; `accuracy` counts those whose line says what is right."""
     predictions, right, known = [], 0, 0
     for pair in pairs:
-        score = likeness(await _report(pair["a"], understander), await _report(pair["b"], understander))
+        [read] = await understander.alike(pair["a"], [pair["b"]])
+        score = likeness(await _report(pair["a"], understander), await _report(pair["b"], understander), read)
         alike = score >= settings.nlu.same_above
         predictions.append({"id": pair["id"], "same": alike, "score": round(score, 4)})
         if "same" in pair:

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from nlu.danger import Ear
 from nlu.understanding import REQUEST_INTENTS
 from workflows.policy.clocks import Clock, QuietHours
 from workflows.policy.ladder import DEFAULT_PATH, Ladder, Route
@@ -110,16 +111,26 @@ class Nlu(Section):
     url: str = ""
     token: str = ""
     timeout_seconds: float = Field(4, gt=0)
+    workers: int = Field(1, ge=1, le=16)
     act_above: float = Field(0.45, ge=0, le=1)
     ask_above: float = Field(0.20, ge=0, le=1)
-    emergency_above: float = Field(0.85, ge=0, le=1)
-    same_above: float = Field(0.62, ge=0, le=1)
+    emergency_above: float = Field(0.5, ge=0, le=1)
+    emergency_doubt_below: float = Field(0.02, ge=0, le=1)
+    emergency_perhaps_above: float = Field(0.1, ge=0, le=1)
+    same_above: float = Field(0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Nlu":
         if self.ask_above > self.act_above:
             raise ValueError("ask_above must not be greater than act_above")
+        if self.emergency_doubt_below > self.emergency_above:
+            raise ValueError("emergency_doubt_below must not be greater than emergency_above")
         return self
+
+    @property
+    def ear(self) -> Ear:
+        """How net and reader decide upon danger."""
+        return Ear(self.emergency_above, self.emergency_doubt_below, self.emergency_perhaps_above)
 
 
 class Listening(Section):
@@ -336,6 +347,11 @@ class Settings(BaseSettings):
             flag_refusals=setting.flag_refusals,
             flag_reopenings=setting.flag_reopenings,
         )
+
+    @property
+    def live_model(self) -> Path:
+        """The file that names the model in service, when it is not the shipped one."""
+        return self.storage / "nlu" / "live"
 
     def quiet(self) -> QuietHours:
         """Quiet hours as the policy takes them."""

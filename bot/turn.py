@@ -207,9 +207,11 @@ class Read:
     joined: Understanding | None = None
     photo: dict[str, Any] | None = None
     trouble: Exception | None = None  # the photo could not be fetched: the turn is tried again
+    alike: Mapping[int, float] = field(default_factory=dict)  # open cases nearby: chance that this is one of them
 
 
 Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
+Alike = Callable[[Inbound, Chat | None, str, Understanding | None, datetime], Awaitable[dict[int, float]]]
 Finish = Callable[[AsyncSession, Turn, dict[str, Any]], Awaitable[None]]
 Apologise = Callable[[AsyncSession, Turn], Awaitable[None]]
 
@@ -221,7 +223,8 @@ class Hooks:
     `prepare` gives the handlers what they take by name, `finish` turns what the workflow wants said into outbox
     rows, `apologise` answers a message that cannot be handled, `as_tap` reads a typed number as the button it names,
     `internal` handles what nobody typed, such as a report that was left unfinished.
-    `context` gives the unfinished report that a new bubble may belong to.
+    `context` gives the unfinished report that a new bubble may belong to, `alike` what the reader thinks of the open
+    cases nearby.
     """
 
     prepare: Prepare
@@ -229,6 +232,7 @@ class Hooks:
     apologise: Apologise
     as_tap: Callable[[Update, Chat], Update]
     context: Callable[[Chat, datetime], str]
+    alike: Alike
     internal: Callable[[str, Update, Turn, dict[str, Any]], Awaitable[None]]
 
 
@@ -319,20 +323,25 @@ class Turns:
                 return Read(trouble=photo)
             photo = {"photo_refused": "photo.unreachable"}
         words = words_of(row.update)
-        if not words or words.startswith("/"):
+        if words.startswith("/"):
             return Read(photo=photo)
         async with self._database.reading() as session:
             chat = (
                 await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
             ).scalar_one_or_none()
         own = (row.update.get("xiaoshao") or {}).get("event")
-        before = self._hooks.context(chat, self._clock.now()) if chat is not None and own is None else ""
-        try:
-            alone = await self._understander.understand(words)
-            joined = await self._understander.understand(f"{before} {words}") if before else None
-        except NluUnavailable:
-            return Read(photo=photo)
-        return Read(alone, joined, photo)
+        now = self._clock.now()
+        before = self._hooks.context(chat, now) if chat is not None and own is None else ""
+        alone = joined = None
+        if words:
+            try:
+                alone = await self._understander.understand(words)
+                joined = await self._understander.understand(f"{before} {words}") if before else None
+            except NluUnavailable:
+                return Read(photo=photo)
+        whole = f"{before} {words}".strip()  # a tap that tells the place completes the report before it
+        alike = await self._hooks.alike(row, chat, whole, joined or alone, now) if whole else {}
+        return Read(alone, joined, photo, alike=alike)
 
     async def _handle(self, session: AsyncSession, inbound_id: int, read: Read) -> None:
         row = await self._claim(session, inbound_id)

@@ -10,20 +10,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import structlog
 
-from nlu.understanding import ENTITY_KINDS, Entity, NluUnavailable, Understanding, clean, without_asking
+from nlu.understanding import BETWEEN, ENTITY_KINDS, Entity, NluUnavailable, Understanding, clean, without_asking
 
 RASA_PROJECT = Path(__file__).parent / "rasa"
 DEFAULT_MODEL = RASA_PROJECT / "models" / "nlu.tar.gz"
 DEFAULT_LOG = Path("var/log/rasa.log")
 
 log = structlog.get_logger()
+Answer = TypeVar("Answer")
 
 
 class RasaClient:
@@ -60,10 +61,20 @@ class RasaClient:
         text = clean(text)
         if (known := without_asking(text)) is not None:
             return known
+        return await self._parsed(text, lambda parsed: _understanding(text, parsed))
+
+    async def alike(self, text: str, others: Sequence[str]) -> list[float]:
+        """How likely each of `others` tells of the same problem as `text`, 0 to 1; by the reader's head for pairs."""
+        if not others:
+            return []
+        joined = BETWEEN.join(clean(each) or "?" for each in (text, *others))
+        return await self._parsed(joined, lambda parsed: [float(score) for score in parsed["same"]])
+
+    async def _parsed(self, text: str, read: Callable[[Mapping[str, Any]], Answer]) -> Answer:
         try:
             response = await self._http.post("/model/parse", json={"text": text})
             response.raise_for_status()
-            return _understanding(text, response.json())
+            return read(response.json())
         except httpx.HTTPStatusError as error:
             raise NluUnavailable(f"Rasa answered {error.response.status_code}") from None
         except httpx.HTTPError as error:
@@ -199,6 +210,12 @@ class RasaProcess:
         if not self.ready or self._client is None:
             raise NluUnavailable("Rasa is starting")
         return await self._client.understand(text)
+
+    async def alike(self, text: str, others: Sequence[str]) -> list[float]:
+        """As `RasaClient.alike`."""
+        if not self.ready or self._client is None:
+            raise NluUnavailable("Rasa is starting")
+        return await self._client.alike(text, others)
 
     async def _keep_alive(self) -> None:
         pause = 0.5

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -68,6 +68,7 @@ DIALOGUE_INTENTS = frozenset(
 INTENTS = REQUEST_INTENTS | DIALOGUE_INTENTS
 ENTITY_KINDS = ("estate", "building", "unit", "room", "place", "time")
 
+BETWEEN = "\u241e"  # stands between two reports that the reader is to hold against each other; no message has it
 MAX_LENGTH = 1000  # nobody describes one problem at greater length; a pasted novel must not hold up the neighbours
 
 
@@ -107,6 +108,13 @@ class Understander(Protocol):
         """Raises NluUnavailable when the message cannot be read now."""
         ...
 
+    async def alike(self, text: str, others: Sequence[str]) -> list[float]:
+        """How likely each of `others` tells of the same problem as `text`, 0 to 1.
+
+        Raises NluUnavailable when they cannot be read now.
+        """
+        ...
+
 
 # Invisible characters that keyboards, web pages and attackers leave between letters: controls, joiners, marks of
 # direction, variation selectors and tags. The zero-width joiner inside an emoji goes too: emoji are not read anyway.
@@ -120,7 +128,7 @@ _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """The text without what nobody can see, in one line, cut to a length that is read in good time."""
-    text = _LONE_SURROGATES.sub("", text[: MAX_LENGTH * 4])
+    text = _LONE_SURROGATES.sub("", text[: MAX_LENGTH * 4]).replace(BETWEEN, " ")
     return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()[:MAX_LENGTH].rstrip()
 
 

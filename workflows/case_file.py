@@ -57,7 +57,7 @@ class Rules:
     categories: Mapping[str, str]
     no_news: timedelta
     duplicate_days: int = 30
-    same_above: float = 0.62
+    same_above: float = 0.5
 
 
 @dataclass(frozen=True)

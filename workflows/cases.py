@@ -1,6 +1,6 @@
 """What residents do with their cases: open, join, add, correct, urge, judge, withdraw, reopen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -114,25 +114,48 @@ class Cases:
                 update(Media).where(Media.id.in_(photos), Media.case_id.is_(None)).values(case_id=case_id)
             )
 
-    async def like(self, report: NewReport, limit: int = 2) -> list[Likeness]:
-        """Open cases nearby that may be the same problem, most alike first."""
-        address = report.address
-        rules = self._file.rules
+    async def nearby(self, address: Address, limit: int) -> list[tuple[int, str]]:
+        """(id, words) of the open cases that may be at this place, nearest and newest first; for the reader to judge."""
+        found = await self._around(address, address.community_id)
+        near = [(duplicates.nearness(address, address_of(case)), case) for case in found]
+        best = sorted((pair for pair in near if pair[0] > duplicates.ELSEWHERE), key=lambda pair: -pair[0])[:limit]
+        return [(case.id, case.text) for _, case in best]
+
+    async def _around(
+        self, address: Address, community_id: int | None, kinds: frozenset[str] | None = None
+    ) -> Sequence[Case]:
+        """Open cases of the last weeks in the same estate or grid, newest first."""
+        now, rules = self._file.now, self._file.rules
         query = select(Case).where(
-            Case.community_id == (address.community_id or report.community_id),
-            Case.closed_at.is_(None),
-            Case.opened_at >= self._file.now - timedelta(days=rules.duplicate_days),
-            Case.category.in_(_KIN.get(report.category, frozenset()) | {report.category}),
+            Case.closed_at.is_(None), Case.opened_at >= now - timedelta(days=rules.duplicate_days)
         )
+        if community_id is not None:
+            query = query.where(Case.community_id == community_id)
+        if kinds is not None:
+            query = query.where(Case.category.in_(kinds))
         if address.estate_id is not None:
             query = query.where(or_(Case.estate_id == address.estate_id, Case.grid_id == address.grid_id))
         elif address.grid_id is not None:
             query = query.where(Case.grid_id == address.grid_id)
         else:
             return []
-        found = (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).scalars().all()
+        return (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).scalars().all()
+
+    async def like(self, report: NewReport, alike: Mapping[int, float] | None = None, limit: int = 2) -> list[Likeness]:
+        """Open cases nearby that may be the same problem, most alike first. `alike` is what the reader thinks of some."""
+        address, rules = report.address, self._file.rules
+        kinds = _KIN.get(report.category, frozenset()) | {report.category}
+        found = await self._around(address, address.community_id or report.community_id, kinds)
         mine = duplicates.Report(report.text, report.category, address, report.ranking)
-        scored = [(duplicates.likeness(mine, duplicates.Report(c.text, c.category, address_of(c))), c) for c in found]
+        scored = [
+            (
+                duplicates.likeness(
+                    mine, duplicates.Report(c.text, c.category, address_of(c)), (alike or {}).get(c.id)
+                ),
+                c,
+            )
+            for c in found
+        ]
         best = sorted((pair for pair in scored if pair[0] >= rules.same_above), key=lambda pair: -pair[0])[:limit]
         out = []
         for score, case in best:

@@ -21,7 +21,6 @@ from bot.conversation.buttons import CaseDo, DigestMore, Kind, KindMenu, Same, T
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk, keep
 from bot.turn import TurnStorage
-from nlu import safety as net
 from nlu.safety import Danger
 from workflows.alerts import AlertNotFound
 from workflows.case_file import CaseNotFound
@@ -35,19 +34,14 @@ DONE = "-"  # what a button carries that has been chosen already
 
 
 class InDanger(BaseFilter):
-    """A message that speaks of danger now: by the plain-code net, or by the model when it is very sure."""
+    """A message that speaks of danger now, by the plain-code net or by the reader."""
 
     async def __call__(self, message: TelegramObject, talk: Talk) -> bool | dict[str, Danger | None]:
         """Whether to answer with a number first; hands the handler what kind it is."""
         assert isinstance(message, Message)
-        text = message.text or message.caption or ""
-        danger = net.check(text)
-        if danger is not None:
-            return {"danger": danger}
-        u = talk.alone
-        if u is not None and u.intent == "emergency" and u.confidence >= talk.settings.nlu.emergency_above:
-            return {"danger": None}
-        return False
+        heard = talk.settings.nlu.ear.hear(message.text or message.caption or "", talk.alone)
+        talk.caution = heard.perhaps
+        return {"danger": heard.danger} if heard.now else False
 
 
 class OnDuty(BaseFilter):

@@ -28,6 +28,7 @@ ASKS_WORDS = {
     "not_fixed": "prompt.not_fixed",
     "note": "need.reason",
 }
+_RESULTS = frozenset({"done", "confirm", "not_fixed", "not_true"})  # "河道喷药消杀完了" names the matter as well
 _NO_PHOTO = re.compile(r"无照片|没有?照片|没照片|拍不了")
 _NUMBER = re.compile(r"[A-Za-z]{2}\d{6}-\d{2,}")
 _DATE = re.compile(r"(?:(?P<month>\d{1,2})\s*月\s*)?(?P<day>\d{1,2})\s*[日号]")
@@ -73,7 +74,10 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
     found = talk.locate(text, u)
     report = u is not None and u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
     elsewhere = found.building or found.place
-    if report and elsewhere and not any(found.building and found.building in view.place for view, _ in able):
+    patrols = talk.speaker.has(Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD)
+    here = any(found.building and found.building in view.place for view, _ in able)
+    result = any(u is not None and u.intent == view.category and word.act in _RESULTS for view, word in able)
+    if patrols and report and elsewhere and not here and not result:
         return False  # a find on patrol: the sentence names its own place and matter
     view_word = _picked(talk, text, able)
     if view_word is not None:

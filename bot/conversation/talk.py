@@ -1,5 +1,6 @@
 """One turn as a handler sees it: who speaks, what was understood, what may be done, and a way to answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -75,11 +76,13 @@ class Talk:
     now: datetime
     alone: Understanding | None = None
     joined: Understanding | None = None
+    alike: Mapping[int, float] = field(default_factory=dict)  # what the reader thinks of open cases nearby
     photo: str = ""
     photo_refused: str = ""
     channel: str = "web"
     said: list[str] = field(default_factory=list)
     message: Message | None = None
+    caution: bool = False  # words of danger in what looks like an ordinary matter: the numbers are said beside it
 
     @property
     def zone(self) -> tzinfo:
@@ -99,6 +102,8 @@ class Talk:
         """Say something in this chat. `asks` is what a next line would answer; buttons can be typed as numbers."""
         assert self.message is not None
         rows = rows or []
+        if self.caution:  # once, beside the first thing that is said
+            text, self.caution = f"{text}\n{say('danger.perhaps')}", False
         self.said.append(text)
         self.dialogue.asked = asks
         self.dialogue.options = [[option.text, option.data] for row in rows for option in row]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 def _sources(project: Path) -> Iterator[Path]:
     yield from (project / name for name in ("config.yml", "domain.yml", "uv.lock", "train.py"))
+    yield project / "encoder" / "encoder.json"  # holds the graph's own hash
     yield from sorted((project / "data").rglob("*.yml"))
     yield from sorted((project / "components").rglob("*.py"))
 

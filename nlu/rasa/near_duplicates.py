@@ -58,7 +58,7 @@ def pairs(lines: list[Line], alike: float) -> list[tuple[float, Line, Line]]:
     gone: set[int] = set()
     for start in range(0, len(lines), 500):
         block = (matrix[start : start + 500] @ matrix.T).tocoo()
-        for row, column, score in zip(block.row + start, block.col, block.data):
+        for row, column, score in zip(block.row + start, block.col, block.data, strict=True):
             if score < alike or column >= row or row in gone or column in gone:
                 continue
             if lines[row].number and (lines[column].number or len(lines[row].text) > COMMON):

@@ -105,7 +105,8 @@ def _check_marks(where: str, text: str, kinds: set) -> None:
         raise BrokenTrainingData(f"{where}: an entity's brackets do not match: {text[:60]}")
 
 
-def train() -> None:
+def train(extra: list[Path], out: Path) -> None:
+    """Trains on data/ and the files of `extra`, and puts the model where `out` says, whole or not at all."""
     os.environ.update(
         RASA_TELEMETRY_ENABLED="false",
         RASA_MAX_CACHE_SIZE="0",  # its cache silently reuses parts whose helper functions have changed
@@ -123,33 +124,45 @@ def train() -> None:
     warnings.filterwarnings("ignore")
     from rasa.model_training import train_nlu
 
-    MODEL.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=MODEL.parent, prefix="half-made-") as half_made:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix="half-made-") as half_made:
+        data = Path(half_made) / "data"
+        shutil.copytree(HERE / "data", data)
+        for number, file in enumerate(extra):
+            shutil.copy(file, data / f"extra_{number}.yml")
         say("training")
-        made = train_nlu("config.yml", "data", half_made, fixed_model_name="nlu", domain="domain.yml")
+        made = train_nlu("config.yml", str(data), half_made, fixed_model_name="nlu", domain="domain.yml")
         if made is None:
             raise BrokenTrainingData("Rasa made no model; its own words are above")
-        STAMP.unlink(missing_ok=True)
-        shutil.move(made, MODEL)
-    say(f"done: {MODEL.stat().st_size / 1e6:.1f} MB")
+        if out == MODEL:
+            STAMP.unlink(missing_ok=True)
+        shutil.move(made, out)
+    say(f"done: {out.stat().st_size / 1e6:.1f} MB")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--force", action="store_true", help="train even if nothing has changed")
-    force = parser.parse_args().force
+    parser.add_argument("--extra", type=Path, action="append", default=[], help="a file of messages beside data/")
+    parser.add_argument(
+        "--out", type=Path, default=MODEL, help="where the model goes, if it is not to be the shipped one"
+    )
+    given = parser.parse_args()
+    extra, out = [file.resolve() for file in given.extra], given.out.resolve()
+    shipped = out == MODEL and not extra
     before = fingerprint(HERE)
-    if not force and MODEL.is_file() and STAMP.is_file() and STAMP.read_text().strip() == before:
+    if shipped and not given.force and MODEL.is_file() and STAMP.is_file() and STAMP.read_text().strip() == before:
         print("the model is up to date", file=sys.stderr)
         return 0
     try:
-        counts = check(sorted((HERE / "data").rglob("*.yml")))
+        counts = check([*sorted((HERE / "data").rglob("*.yml")), *extra])
         print(f"  {counts.total()} messages of {len(counts)} intents", file=sys.stderr, flush=True)
-        train()
+        train(extra, out)
     except BrokenTrainingData as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    STAMP.write_text(before + "\n")  # last: an interrupted training is done again
+    if shipped:
+        STAMP.write_text(before + "\n")  # last: an interrupted training is done again
     return 0
 
 

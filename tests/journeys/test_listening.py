@@ -56,7 +56,6 @@ async def test_the_known_home_is_offered_for_a_missing_place(town: Town) -> None
 
 async def test_reporting_for_an_elderly_neighbour_records_name_and_consent(town: Town) -> None:
     await town.says("td-neighbour", "我替王奶奶反映一下，她让我说的，富邦小区5号楼1单元下水道堵了往外冒水")
-    await town.taps("td-neighbour", "下水道")  # so told, it is asked what the matter is
     case = await town.only_case()
     async with town.app.database.reading() as session:
         reporter = (await session.execute(select(Reporter).where(Reporter.case_id == case.id))).scalar_one()

@@ -1,6 +1,6 @@
 """The ways of a case that the product exists for, each from a resident's sentence to its end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -160,6 +160,12 @@ class Switchable:
         if not self.ready:
             raise NluUnavailable("switched off")
         return await self._reader.understand(text)
+
+    async def alike(self, text: str, others: Sequence[str]) -> list[float]:
+        """As `understand`."""
+        if not self.ready:
+            raise NluUnavailable("switched off")
+        return await self._reader.alike(text, others)
 
 
 @pytest.fixture

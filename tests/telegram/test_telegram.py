@@ -82,6 +82,10 @@ async def _prepare(_: Any, turn: Turn, read: Read) -> dict[str, Any]:
     return {"photo": read.photo}
 
 
+async def _nobody_near(*_: Any) -> dict[int, float]:
+    return {}
+
+
 async def _nothing(*_: Any) -> None:
     pass
 
@@ -98,7 +102,7 @@ class Line:
         self.inbox = Inbox(database, clock)
         self.messenger = TelegramMessenger(self.bot, settings.storage)
         photos = TelegramPhotos(self.bot, settings.storage, setting.photo_limit_mb)
-        hooks = Hooks(_prepare, _nothing, lambda _: None, lambda update, _: update, lambda *_: "", _nothing)
+        hooks = Hooks(_prepare, _nothing, _nothing, lambda update, _: update, lambda *_: "", _nobody_near, _nothing)
         self.turns = Turns(
             database, small_talk(TurnStorage()), self.inbox, Deaf(), clock, hooks, {telegram.CHANNEL: photos}
         )

@@ -199,6 +199,10 @@ class Correction(Base):
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     capacity: Mapped[str] = mapped_column(String(30))
     at: Mapped[datetime]
+    # What the operator made of it: only accepted ones train the reader, with `label` as their intent.
+    state: Mapped[str] = mapped_column(String(10), default="new")  # new | accepted | rejected
+    label: Mapped[str] = mapped_column(String(30), default="")
+    decided_at: Mapped[datetime | None]
 
 
 class Alert(Base):

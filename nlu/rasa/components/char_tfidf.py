@@ -19,7 +19,6 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from components.clauses import with_pieces
 from components.normal_form import normal_form
 
 FILE = "char_tfidf.joblib"
@@ -108,9 +107,9 @@ class CharTfidfFeaturizer(SparseFeaturizer, GraphComponent):
         return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
-        parts = [part for part in with_pieces(messages) if part.get(TEXT)]
-        if parts:
-            matrix = self._vectorizer.transform([normal_form(part.get(TEXT)) for part in parts])
-            for row, part in enumerate(parts):
-                part.add_features(Features(matrix[row], FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
+        readable = [message for message in messages if message.get(TEXT)]
+        if readable:
+            matrix = self._vectorizer.transform([normal_form(message.get(TEXT)) for message in readable])
+            for row, message in enumerate(readable):
+                message.add_features(Features(matrix[row], FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages

@@ -1,20 +1,9 @@
-"""Cuts a message where a second request may begin, so that the featurizers and the classifier read the pieces too."""
+"""Where in a message a second request may begin."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from rasa.engine.graph import ExecutionContext, GraphComponent
-from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import TEXT
-from rasa.shared.nlu.training_data.message import Message
-from rasa.shared.nlu.training_data.training_data import TrainingData
-
-CUTS = "cuts"
 
 # The stronger the sign that something else begins, the sooner a cut is looked at.
 CONNECTOR = re.compile(
@@ -58,50 +47,3 @@ def cuts_of(text: str, most: int = 6) -> list[Cut]:
     middle = len(text) / 2
     likeliest = sorted(cuts, key=lambda cut: (-cut.strength, abs(cut.at - middle)))[:most]
     return sorted(likeliest, key=lambda cut: cut.at)
-
-
-@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
-class ClauseSplitter(GraphComponent):
-    """Puts (cut, left piece, right piece) beside a message; the pieces are messages themselves."""
-
-    @staticmethod
-    def get_default_config() -> dict[str, Any]:
-        return {"most_cuts": 6}
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._most = config["most_cuts"]
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> ClauseSplitter:
-        return cls(config)
-
-    def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        """A training message is one request; there is nothing to cut."""
-        return training_data
-
-    def process(self, messages: list[Message]) -> list[Message]:
-        for message in messages:
-            text = message.get(TEXT) or ""
-            message.set(
-                CUTS,
-                [
-                    (cut, Message({TEXT: text[: cut.at]}), Message({TEXT: text[cut.at :]}))
-                    for cut in cuts_of(text, self._most)
-                ],
-            )
-        return messages
-
-
-def with_pieces(messages: list[Message]) -> list[Message]:
-    """Every message together with the pieces that the splitter cut it into."""
-    return [
-        part
-        for message in messages
-        for part in [message, *(piece for _, *pieces in message.get(CUTS, []) for piece in pieces)]
-    ]

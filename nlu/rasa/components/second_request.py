@@ -1,65 +1,59 @@
-"""Finds a second, separately fixable request in one message: two pieces that ask for different things, surely enough."""
+"""Finds a second, separately fixable request in one message: two pieces that ask for different things, and the whole
+in which the encoder's head for requests sees both."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
-from rasa.shared.nlu.constants import INTENT
+from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from components.clauses import CUTS, Cut
-from components.linear_intents import PROBABILITIES
+from components.clauses import cuts_of
+from components.normal_form import normal_form
+from components.sentence_embedding import READING
+from components.shipped_reader import Reading, ShippedReader, shipped_reader
 
-# Intents that ask nobody to go and mend something.
-NO_REQUESTS = frozenset(
-    [
-        "greet",
-        "thanks",
-        "goodbye",
-        "ask_progress",
-        "urge",
-        "satisfied",
-        "dissatisfied",
-        "withdraw",
-        "human",
-        "help",
-        "propose_topic",
-        "emergency",
-        "out_of_scope",
-    ]
-)
-Chances = Mapping[str, float]
+SUSPICION = 0.04  # the head sees hardly a trace of another request: the pieces are not read at all
+MOST_CUTS = 4  # each costs two readings
 
 
-def best_pair(
-    whole: Chances, cuts: Sequence[tuple[Cut, Chances, Chances]], bonus: Sequence[float]
-) -> tuple[float, str] | None:
-    """How sure it is that there is a second request, and which: log odds of the best cut, and its other intent."""
-    first = max(whole, key=lambda name: whole[name])
-    if first in NO_REQUESTS:
+def second_of(first: str, text: str, whole: Reading, reader: ShippedReader) -> tuple[float, str] | None:
+    """How sure it is that the message holds another request beside `first`, and which; None when it holds none."""
+    requests = reader.requests
+    if first not in requests:
+        return None
+    mine = requests.index(first)
+    others = whole.requests.copy()
+    others[mine] = 0.0
+    if others.max() < SUSPICION:
         return None
     best: tuple[float, str] | None = None
-    for cut, left, right in cuts:
-        for mine, other in ((left, right), (right, left)):
-            second = max((name for name in other if name not in NO_REQUESTS and name != first), key=lambda n: other[n])
-            # the one piece is surely the message's request, the other surely is not but something else
+    for cut in cuts_of(text, MOST_CUTS):
+        left, right = (
+            np.exp(piece.intents)[: len(requests)] for piece in reader.read([text[: cut.at], text[cut.at :]])
+        )
+        for one, two in ((left, right), (right, left)):
+            rest = two.copy()
+            rest[mine] = 0.0
+            second = int(rest.argmax())
+            # the one piece is surely the message's request; the other surely is not, but something else
             score = (
-                math.log(mine[first] + 1e-3)
-                + math.log(other[second] + 1e-3)
-                - 0.5 * math.log(other[first] + 1e-3)
-                - 0.25 * math.log(mine[second] + 1e-3)
-                + 0.5 * math.log(whole.get(second, 0.0) + 1e-3)
-                + bonus[cut.strength]
+                math.log(one[mine] + 1e-3)
+                + math.log(two[second] + 1e-3)
+                - 0.5 * math.log(two[mine] + 1e-3)
+                - 0.25 * math.log(one[second] + 1e-3)
+                + math.log(others[second] + 1e-3)
+                + 0.3 * cut.strength
             )
             if best is None or score > best[0]:
-                best = (score, second)
+                best = (score, requests[second])
     return best
 
 
@@ -73,11 +67,10 @@ class SecondRequestFinder(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"threshold": 0.0, "bonus": [0.0, 0.0, 0.0]}
+        return {"threshold": 2.3}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._threshold = float(config["threshold"])
-        self._bonus = [float(value) for value in config["bonus"]]
 
     @classmethod
     def create(
@@ -92,16 +85,11 @@ class SecondRequestFinder(GraphComponent):
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             also: list[str] = []
-            if message.get(INTENT) and message.get(PROBABILITIES):
-                found = best_pair(
-                    message.get(PROBABILITIES),
-                    [
-                        (cut, left.get(PROBABILITIES), right.get(PROBABILITIES))
-                        for cut, left, right in message.get(CUTS, [])
-                    ],
-                    self._bonus,
-                )
-                if found and found[0] >= self._threshold:
+            reading = message.get(READING)
+            if message.get(INTENT) and reading is not None:
+                text = normal_form(message.get(TEXT))
+                found = second_of(message.get(INTENT)["name"], text, reading, shipped_reader())
+                if found is not None and found[0] >= self._threshold:
                     also.append(found[1])
             message.set("also", also, add_to_output=True)
         return messages

@@ -19,8 +19,10 @@ from sklearn.preprocessing import StandardScaler
 
 from components.normal_form import normal_form
 from components.sentence_encoders import encode_for_training, encoder_for
+from components.shipped_reader import shipped_reader
 
 FILE = "sentence_embedding.joblib"
+READING = "reading"  # what the shipped reader's own heads say of a message
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -83,8 +85,13 @@ class SentenceEmbeddingFeaturizer(DenseFeaturizer, GraphComponent):
     def process(self, messages: list[Message]) -> list[Message]:
         readable = [message for message in messages if message.get(TEXT)]
         if readable:
+            texts = [normal_form(message.get(TEXT)) for message in readable]
+            readings = shipped_reader().read(texts)  # its heads are needed whoever gives the vectors
+            for message, reading in zip(readable, readings, strict=True):
+                message.set(READING, reading)
             encoder = encoder_for(self._config["model_directory"], self._config["prefix"])
-            self._attach(readable, encoder.encode([normal_form(message.get(TEXT)) for message in readable]))
+            own = encoder is shipped_reader()
+            self._attach(readable, np.stack([r.vector for r in readings]) if own else encoder.encode(texts))
         return messages
 
     def _raw_for_training(self, messages: list[Message]) -> np.ndarray:

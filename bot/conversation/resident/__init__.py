@@ -1,0 +1,8 @@
+"""The resident's errand: listen, open, join, correct, tell progress, take the verdict."""
+
+from bot.conversation.resident.hearing import hear, reread
+from bot.conversation.resident.menus import choose_kind, choose_place, menu
+from bot.conversation.resident.mine import do, progress
+from bot.conversation.resident.reports import draft_expired, same
+
+__all__ = ["choose_kind", "choose_place", "do", "draft_expired", "hear", "menu", "progress", "reread", "same"]

@@ -1,0 +1,182 @@
+"""What answers a question that was asked: the new place, the same case, where, which, more, the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.conversation import words
+from bot.conversation.dialogue import Draft, address_kept
+from bot.conversation.resident import mine
+from bot.conversation.resident.bubbles import relocate
+from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
+from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
+from bot.conversation.talk import Talk
+from nlu.understanding import REQUEST_INTENTS, Understanding
+from workflows.case_file import CaseView
+from workflows.policy.lifecycle import Status
+from workflows.policy.places import Address
+
+
+async def answered(talk: Talk, text: str) -> bool:
+    """Take the message as an answer, if it is one."""
+    for step in _STEPS:
+        if await step(talk, text):
+            return True
+    return False
+
+
+async def _new_place(talk: Talk, text: str) -> bool:
+    d = talk.dialogue
+    if d.pending != "fix_place":
+        return False
+    d.pending = ""
+    if words.never_mind(text):
+        await talk.say("pending.cancelled")
+        return True
+    view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
+    found = talk.locate(text, talk.alone)
+    if not found.known_to_resident:
+        found = Address(place=text.strip()[:200])
+    await relocate(talk, view, found)
+    return True
+
+
+async def _same(talk: Talk, text: str) -> bool:
+    d = talk.dialogue
+    if d.asked != "same" or d.draft is None or not d.shown:
+        return False
+    if words.yes(text):
+        await same(talk, d.shown[0])
+        return True
+    if words.no(text) or (words.more(text) and len(text) < 12) or text.strip().startswith(("不是", "不一样", "不同")):
+        talk.act("different")
+        if len(text) > 6:
+            d.draft.texts.append(text)
+        await same(talk, 0)
+        return True
+    if words.never_mind(text):
+        return False
+    place = talk.locate(text, talk.alone)
+    if place.known_to_resident and len(text) < 24:
+        placed(talk, d.draft, place)
+        d.draft.texts.append(text)
+        await proceed(talk)
+        return True
+    return False
+
+
+async def _place(talk: Talk, text: str) -> bool:
+    d = talk.dialogue
+    if d.draft is None or d.asked != "location" or words.never_mind(text) or words.gives_up(text):
+        return False
+    found = talk.locate(text, talk.alone)
+    home = talk.speaker.home
+    if words.yes(text) and home.known_to_resident and not found.known_to_resident:
+        found = home
+    if found.known_to_resident:
+        return await _place_found(talk, d.draft, text, found)
+    return await _place_described(talk, d.draft, text)
+
+
+async def _place_found(talk: Talk, draft: Draft, text: str, found: Address) -> bool:
+    """A place that we could find in the words. Not taken when they report another matter beside it."""
+    u = talk.alone
+    talk.act("place")
+    strong = u is not None and u.intent in REQUEST_INTENTS and is_certain(talk, u)
+    long = len(text) > 12
+    if strong and long and u is not None and not kin(u.intent, draft.category):
+        return False
+    placed(talk, draft, found)
+    if strong or long:
+        draft.texts.append(text)
+    await proceed(talk)
+    return True
+
+
+async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
+    """The resident's own words for the place, or that they cannot tell."""
+    u = talk.alone
+    if u is not None and u.intent not in REQUEST_INTENTS and u.confidence >= 0.6 and u.intent != "out_of_scope":
+        return False  # 谢谢, 转人工 …: not a place
+    if words.dont_know(text):
+        talk.act("place")
+        draft.place_asked = ENOUGH
+    elif len(text) <= 30:
+        talk.act("place")
+        draft.address = address_kept(replace(draft.where, place=text.strip()))
+        draft.place_asked = ENOUGH
+    else:
+        draft.texts.append(text)
+    await proceed(talk)
+    return True
+
+
+async def _which(talk: Talk, text: str) -> bool:
+    d = talk.dialogue
+    if d.asked != "case" or not d.which or not d.shown:
+        return False
+    candidates = [view for view in await talk.office.cases.mine(talk.speaker.person_id) if view.id in d.shown]
+    picked = meant(talk, text, candidates)
+    if picked is None:
+        return False
+    act, note = d.which, d.which_note
+    d.which, d.shown, d.which_note = "", [], ""
+    await mine.do(talk, act, picked.id, note)
+    return True
+
+
+async def _never_mind(talk: Talk, text: str) -> bool:
+    unfinished = talk.dialogue.draft is not None
+    if not words.never_mind(text) and not (unfinished and words.gives_up(text)):
+        return False
+    talk.act("withdraw")
+    await mine.withdraw(talk, text)
+    return True
+
+
+async def _more(talk: Talk, text: str) -> bool:
+    """The rung had asked for more (需补充): this is it, unless it plainly is something else."""
+    cases = talk.office.cases
+    waiting = [v for v in await cases.mine(talk.speaker.person_id) if v.status is Status.WAITING_FOR_RESIDENT]
+    if len(waiting) != 1 or talk.dialogue.draft is not None or _something_else(text, talk.alone, waiting[0]):
+        return False
+    talk.act("supply")
+    view = await cases.add(talk.speaker.person_id, waiting[0].id, text, photos(talk))
+    await talk.say("supply.done", holder=view.holder, number=view.number)
+    talk.touch(view.id)
+    return True
+
+
+def _something_else(text: str, u: Understanding | None, view: CaseView) -> bool:
+    if u is None or u.confidence < 0.6:
+        return False
+    if u.intent in REQUEST_INTENTS:
+        return not kin(u.intent, view.category) and len(text) > 10
+    return u.intent not in ("out_of_scope", "dissatisfied", "satisfied")
+
+
+async def _verdict(talk: Talk, text: str) -> bool:
+    """Asked 解决了没有, or speaking of a thing that was just repaired: a verdict, not a new report."""
+    if talk.dialogue.draft is not None or words.more(text):
+        return False
+    act, judged = _judged(talk, text, await talk.office.cases.mine(talk.speaker.person_id))
+    if not judged:
+        return False
+    talk.act("satisfied" if act == "solved" else "dissatisfied")
+    await mine.do_to_meant(talk, act, text, judged)
+    return True
+
+
+def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list[CaseView]]:
+    """The verdict, and the cases that it can be about."""
+    to_judge = [v for v in cases if v.status in mine.AWAITING_VERDICT]
+    bare = words.verdict(text)
+    if to_judge and bare:
+        return bare, to_judge
+    if to_judge and (words.partly(text) or words.not_fixed(text) or words.fixed(text)):
+        act = "partly" if words.partly(text) else "not" if words.not_fixed(text) else "solved"
+        return act, [v for v in to_judge if same_thing(talk, text, v)]
+    closed = [v for v in cases if v.status in (Status.SOLVED, Status.UNANSWERED)] if words.again(text) else []
+    return "not", [v for v in closed if same_thing(talk, text, v)]
+
+
+_STEPS = (_new_place, _same, _place, _which, _never_mind, _more, _verdict)

@@ -1,0 +1,163 @@
+"""A word about one's own cases: how far they are, a push, the verdict, never mind; and which one is meant."""
+
+from collections.abc import Sequence
+
+from bot.conversation import cards, words
+from bot.conversation.buttons import CaseDo, Rows, Which, option
+from bot.conversation.phrases import say
+from bot.conversation.resident.message import meant
+from bot.conversation.talk import Talk
+from workflows.case_file import CaseView
+from workflows.policy.lifecycle import Status
+
+AWAITING_VERDICT = frozenset({Status.TO_JUDGE, Status.TO_CONFIRM})
+
+
+# ---- what is said
+
+
+async def progress(talk: Talk, text: str = "") -> None:
+    """How far is it? One case in full, several on a line each."""
+    mine = await talk.office.cases.mine(talk.speaker.person_id)
+    views = [v for v in mine if v.open] or mine[:1]
+    if not views:
+        await talk.say("progress.none")
+        return
+    picked = meant(talk, text, views)
+    if picked is not None:
+        await _show(talk, picked)
+        return
+    lines = [say("progress.many", n=len(views))]
+    lines += [f"{cards.case_line(v, 14)}。{cards.STATE[v.status]}" for v in views[:8]]
+    rows = [[option(cards.option_line(v), CaseDo(act="progress", case=v.id))] for v in views[:8]]
+    await talk.answer("\n".join(lines), rows)
+
+
+async def hurry(talk: Talk, text: str) -> None:
+    """催."""
+    mine = await talk.office.cases.mine(talk.speaker.person_id)
+    if not await _about(talk, "urge", text, [[v for v in mine if v.open]]):
+        await talk.say("urge.none", asks="problem")
+
+
+async def not_solved(talk: Talk, text: str) -> None:
+    """没解决: of what waits for a verdict; else of what was closed, unless something is being worked on."""
+    judged, working, closed = await _by_state(talk)
+    if not await _about(talk, "not", text, [judged, closed[:3] if not working else [], working]):
+        await talk.say("dissatisfied.none", asks="problem")
+
+
+async def solved(talk: Talk, text: str) -> None:
+    """解决了, or a part of it."""
+    judged, working, _ = await _by_state(talk)
+    if not await _about(talk, "partly" if words.partly(text) else "solved", text, [judged, working]):
+        await talk.say("judge.none")
+
+
+async def withdraw(talk: Talk, text: str) -> None:
+    """算了: the unfinished report is dropped, the case just opened is withdrawn, else it is asked which."""
+    d = talk.dialogue
+    if d.draft is not None:
+        d.draft = None
+        await talk.say("withdrawn.draft")
+        return
+    views = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.open]
+    if talk.in_recent() and any(v.id == d.recent for v in views):
+        await do(talk, "withdraw", d.recent or 0, text)
+        return
+    if not await _about(talk, "withdraw", text, [views]):
+        await talk.say("withdrawn.none")
+
+
+# ---- about which case
+
+
+async def _by_state(talk: Talk) -> tuple[list[CaseView], list[CaseView], list[CaseView]]:
+    """One's cases that wait for a verdict, that are being worked on, and that were closed as done."""
+    mine = await talk.office.cases.mine(talk.speaker.person_id)
+    judged = [v for v in mine if v.status in AWAITING_VERDICT]
+    working = [v for v in mine if v.open and v not in judged]
+    closed = [v for v in mine if v.status in (Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED)]
+    return judged, working, closed
+
+
+async def _about(talk: Talk, act: str, text: str, tiers: Sequence[Sequence[CaseView]]) -> bool:
+    """Do it to one of the likeliest group of cases that is not empty. False when there is no case at all."""
+    for views in tiers:
+        if views:
+            await do_to_meant(talk, act, text, views)
+            return True
+    return False
+
+
+async def do_to_meant(talk: Talk, act: str, text: str, views: Sequence[CaseView]) -> None:
+    """Do it to the case that the words point at; which one is asked only when it matters."""
+    picked = meant(talk, text, views)
+    await (do(talk, act, picked.id, text) if picked is not None else _ask_which(talk, act, text, views))
+
+
+async def _ask_which(talk: Talk, act: str, note: str, views: Sequence[CaseView]) -> None:
+    """Several could be meant."""
+    d = talk.dialogue
+    d.which, d.which_note, d.shown = act, note, [v.id for v in views]
+    lines = [say("which"), *(f"{n}. {cards.case_line(v, 16)}" for n, v in enumerate(views[:8], 1))]
+    rows: Rows = [[option(cards.option_line(v), Which(act=act, case=v.id))] for v in views[:8]]
+    await talk.answer("\n".join(lines), rows, asks="case")
+
+
+# ---- what is done
+
+
+async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
+    """One of the resident's acts on one case."""
+    match act:
+        case "urge":
+            await _urge(talk, case_id, note)
+        case "solved" | "partly" | "not":
+            await _judge(talk, act, case_id, note)
+        case "withdraw":
+            await _withdraw(talk, case_id, note)
+        case "restore":
+            view = await talk.office.cases.reopen(talk.speaker.person_id, case_id, note)
+            await talk.say("restored", number=view.number, holder=view.holder)
+        case _:
+            await _show(talk, await talk.office.cases.look(talk.speaker.person_id, case_id))
+
+
+async def _show(talk: Talk, view: CaseView) -> None:
+    body, rows = cards.progress(view, talk.now, talk.zone)
+    await talk.answer(body, rows)
+
+
+async def _urge(talk: Talk, case_id: int, note: str) -> None:
+    view = await talk.office.cases.urge(talk.speaker.person_id, case_id, note)
+    if view.status is Status.TO_JUDGE:
+        await _show(talk, view)
+        return
+    clock = cards.clock_line(view, talk.now, talk.zone)
+    await talk.say("urged", holder=view.holder, number=view.number, clock=clock)
+
+
+async def _judge(talk: Talk, verdict: str, case_id: int, note: str) -> None:
+    me = talk.speaker.person_id
+    before = await talk.office.cases.look(me, case_id)
+    if verdict != "solved" and before.status not in AWAITING_VERDICT and before.open:
+        await _urge(talk, case_id, note)  # not done yet, and nobody has said so: that is a push, not a verdict
+        return
+    view = await talk.office.cases.judge(me, case_id, verdict, note)
+    if verdict == "solved":
+        await talk.say("judge.solved", number=view.number)
+    elif not before.open:
+        await talk.say("reopened", number=view.number, holder=view.holder)
+    else:
+        await talk.say(f"judge.{verdict}", number=view.number, holder=view.holder)
+
+
+async def _withdraw(talk: Talk, case_id: int, note: str) -> None:
+    view = await talk.office.cases.withdraw(talk.speaker.person_id, case_id, note)
+    if view.status is Status.WITHDRAWN:
+        rows = [[option("点错了，恢复", CaseDo(act="restore", case=view.id))]]
+        await talk.say("withdrawn", rows, number=view.number)
+    else:
+        await talk.say("withdrawn.left", number=view.number)
+    talk.dialogue.recent = None

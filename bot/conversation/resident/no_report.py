@@ -1,0 +1,89 @@
+"""What is no report, and its fitting answer: a greeting, a word about one's cases, and whatever a person must hear."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.conversation import words
+from bot.conversation.dialogue import Draft
+from bot.conversation.phrases import say
+from bot.conversation.resident import mine
+from bot.conversation.resident.menus import menu_rows
+from bot.conversation.resident.message import weight
+from bot.conversation.resident.reports import ENOUGH
+from bot.conversation.talk import Talk
+from nlu.understanding import Understanding
+
+
+async def answer(talk: Talk, text: str, u: Understanding) -> bool:
+    """A dialogue intent and its fitting answer. False when it is a fragment of a report after all."""
+    if u.confidence < 0.45 and _fragment(talk, text, u):
+        return False
+    talk.act(u.intent)
+    if u.intent in ("thanks", "goodbye", "help"):
+        await talk.say(u.intent)
+    elif u.intent in _ANSWERS:
+        await _ANSWERS[u.intent](talk, text)
+    elif u.intent == "emergency" or _fragment(talk, text, u):
+        return False
+    else:
+        await _small_talk(talk, text)
+    return True
+
+
+def _fragment(talk: Talk, text: str, u: Understanding) -> bool:
+    """Whether a line that means nothing by itself may be a piece of a report."""
+    d = talk.dialogue
+    if d.draft is not None and d.asked in ("problem", "location") and u.confidence < 0.8:
+        return True
+    return u.confidence < 0.6 and (talk.locate(text, u).known_to_resident or weight(u) >= 0.35)
+
+
+async def _greet(talk: Talk, _: str) -> None:
+    await talk.say("greet", asks=talk.dialogue.asked if talk.dialogue.draft else "")
+
+
+async def _small_talk(talk: Talk, text: str) -> None:
+    """Nothing a community could act on: a kind word, and what we are for."""
+    await talk.say("chat.abuse" if words.abusive(text) else "chat.scope")
+
+
+async def _human(talk: Talk, text: str) -> None:
+    """转人工: a person is told, and the number to ring is given."""
+    community = talk.directory.community(await _tell_a_person(talk, text, "human"))
+    phone = say("human.phone", phone=community.phone) if community.phone else ""
+    talk.dialogue.handed = True
+    await talk.say("human", community=community.name, phone=phone)
+
+
+async def _topic(talk: Talk, text: str) -> None:
+    """议事: somebody wants a thing discussed; the community hears it, no case is made of it."""
+    community = talk.directory.community(await _tell_a_person(talk, text, "topic"))
+    await talk.say("topic", community=community.name)
+
+
+async def foreign(talk: Talk, text: str) -> None:
+    """Another script or language: handed to a person politely, with the menu in Chinese and English."""
+    talk.act("foreign")
+    await _tell_a_person(talk, text, "foreign")
+    talk.dialogue.handed = True
+    talk.dialogue.draft = Draft(since=talk.now.isoformat(), texts=[text], kind_asked=ENOUGH)
+    await talk.say("foreign", menu_rows(talk, english=True), asks="problem")
+
+
+async def _tell_a_person(talk: Talk, text: str, why: str) -> int:
+    """An alert to the community of the speaker's home, or else their own; which one that is."""
+    home = talk.speaker.home
+    community_id = home.community_id or talk.speaker.community_id
+    await talk.office.alerts.human(talk.speaker.person_id, community_id, home.grid_id, text, why)
+    return community_id
+
+
+_ANSWERS: Mapping[str, Callable[[Talk, str], Awaitable[None]]] = {
+    "greet": _greet,
+    "human": _human,
+    "propose_topic": _topic,
+    "ask_progress": mine.progress,
+    "urge": mine.hurry,
+    "dissatisfied": mine.not_solved,
+    "satisfied": mine.solved,
+    "withdraw": mine.withdraw,
+}

@@ -1,0 +1,271 @@
+"""From the draft to the case: ask for kind and place, show likely duplicates, open, and open a second matter too."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.conversation import cards, words
+from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, option
+from bot.conversation.dialogue import Draft, address_kept
+from bot.conversation.phrases import say
+from bot.conversation.resident.message import kin
+from bot.conversation.talk import Talk
+from nlu.understanding import REQUEST_INTENTS
+from workflows.cases import Likeness, NewReport
+from workflows.policy.lifecycle import NotPossible
+from workflows.policy.permissions import Role
+from workflows.policy.places import Address
+
+# Set as the number of times asked: there is nothing to be gained by asking once more.
+ENOUGH = 9
+# "物业也不管" beside a real matter is an aside (code book 13), never a second case of its own.
+_ASIDES = frozenset({"property_service", "other_request"})
+
+
+def begun(talk: Talk) -> Draft:
+    """The unfinished report; a new one if there is none."""
+    d = talk.dialogue
+    if d.draft is None:
+        d.draft = Draft(since=talk.now.isoformat())
+    return d.draft
+
+
+def placed(talk: Talk, draft: Draft, found: Address) -> None:
+    """Add what was heard of the place to what is known of it."""
+    draft.address = address_kept(talk.directory.refine(draft.where, found))
+
+
+async def proceed(talk: Talk) -> None:
+    """Go as far as the draft allows: ask for kind, then place, show likely duplicates, open."""
+    draft = talk.dialogue.draft
+    assert draft is not None
+    if not draft.texts and draft.photos:
+        await talk.say("ask.photo", asks="problem")
+        return
+    unsure = draft.category == "" or _belief(draft) < talk.settings.nlu.act_above
+    if unsure and await _ask_kind(talk, draft):
+        return
+    if await _ask_place(talk, draft):
+        return
+    if not draft.declined:
+        like = await talk.office.cases.like(_new_report(talk, draft), talk.alike)
+        if like:
+            await _show_like(talk, like)
+            return
+    await _open(talk, draft)
+
+
+# ---- kind
+
+
+def _belief(draft: Draft) -> float:
+    """How sure the category is. What the message is as well, and what comes to the same thing, speaks for it too:
+    between two kinds that people confuse, the case opens as the likelier, and one tap puts it right.
+    """
+    scores = {str(label): float(score) for label, score in draft.ranking}
+    second = sum(scores.get(label, 0.0) for label in draft.also)
+    if draft.confidence < 0.3:
+        return draft.confidence + second
+    kindred = [score for label, score in scores.items() if label != draft.category and kin(label, draft.category)]
+    return draft.confidence + max(second, *kindred, 0.0)
+
+
+async def _ask_kind(talk: Talk, draft: Draft) -> bool:
+    """Unsure what it is: the likeliest as buttons; too little to offer: please say more. Not more than twice."""
+    if draft.kind_asked >= 2:
+        draft.category = draft.category or "other_request"
+        return False
+    draft.kind_asked += 1
+    ask_above = talk.settings.nlu.ask_above
+    best = [label for label, score in draft.ranking if score >= ask_above / 2][:3]
+    top = draft.ranking[0][1] if draft.ranking else 0.0
+    if not best or top < ask_above or (len(draft.text) <= 4 and top < 0.4):
+        where = draft.where
+        if where.known_to_resident:
+            await talk.say("ask.problem_at", place=where.sentence(), asks="problem")
+        else:
+            await talk.say("listening", asks="problem")
+        return True
+    rows: Rows = [[option(talk.category(label), Kind(category=label))] for label in best]
+    rows.append([option("都不是", KindMenu(page=0))])
+    await talk.say("ask.kind", rows, asks="problem")
+    return True
+
+
+# ---- place
+
+
+async def _ask_place(talk: Talk, draft: Draft) -> bool:
+    """Which of the estates of that name; or, where nobody would be answerable yet, what is missing."""
+    where = draft.where
+    if where.maybe and draft.place_asked < 3:
+        draft.place_asked = 3
+        rows: Rows = [[Option(name, Where(how="name", estate=i).pack())] for i, name in enumerate(where.maybe[:4])]
+        await talk.say("ask.which_estate", rows, asks="location")
+        return True
+    return not where.routable and await _ask_missing_place(talk, draft, where)
+
+
+async def _ask_missing_place(talk: Talk, draft: Draft, where: Address) -> bool:
+    """Missing place: asked once, the known home offered; once more only for the estate of a named door."""
+    if where.estate or draft.place_asked > 1:
+        return False
+    home = talk.speaker.home
+    if where.building:
+        draft.place_asked = 2
+        rows: Rows = [[option(f"我家：{home.estate}", Where(how="estate"))]] if home.estate else []
+        await talk.say("ask.estate", rows, place=where.sentence(), asks="location")
+        return True
+    if draft.place_asked == 1:
+        return False
+    draft.place_asked = 1
+    kind = talk.category(draft.category)
+    unknown = option("说不清在哪儿", Where(how="unknown"))
+    if home.routable:
+        rows = [[option("是，就在我家这儿", Where(how="home"))], [unknown]]
+        await talk.say("ask.place_home", rows, kind=kind, home=home.sentence(), asks="location")
+    else:
+        named = len(where.place) > 1
+        await talk.say("ask.place", [] if named else [[unknown]], kind=kind, asks="location")
+    return True
+
+
+# ---- likeness
+
+
+async def _show_like(talk: Talk, like: Sequence[Likeness]) -> None:
+    lines, rows = [], []
+    for item in like:
+        view = item.view
+        lines.append(
+            say(
+                "same.line",
+                number=view.number,
+                when=cards.moment(view.opened_at, talk.now, talk.zone),
+                place=view.place or "附近",
+                text=cards.shortened(view.text, 40),
+                state=cards.STATE[view.status],
+            )
+        )
+        text = "是同一件" if len(like) == 1 else f"是{view.number}"
+        rows.append([option(text, Same(case=view.id))])
+    rows.append([option("不是，另外一件", Same(case=0))])
+    talk.dialogue.shown = [item.view.id for item in like]
+    who = "您" if like[0].mine else "邻居"
+    await talk.say("same.ask", rows, who=who, list="\n".join(lines), asks="same")
+
+
+async def same(talk: Talk, case_id: int) -> None:
+    """The resident says whether a shown case is theirs."""
+    d = talk.dialogue
+    draft = d.draft
+    if draft is None:
+        await talk.say("listening", asks="problem")
+        return
+    if case_id == 0 or case_id not in d.shown:
+        draft.declined = True
+        d.shown = []
+        await proceed(talk)
+        return
+    talk.act("same")
+    me = talk.speaker.person_id
+    cases = talk.office.cases
+    mine = {view.id for view in await cases.mine(me)}
+    try:
+        if case_id in mine:
+            view = await cases.add(me, case_id, draft.text, draft.photos)
+            key = "same.mine"
+        else:
+            view = await cases.join(me, case_id, draft.text, draft.photos)
+            key = "same.joined"
+    except NotPossible:
+        draft.declined = True  # it was closed in the meantime: then this is a case of its own
+        await proceed(talk)
+        return
+    d.draft, d.shown = None, []
+    talk.touch(view.id)
+    await talk.say(key, number=view.number, holder=view.holder)
+    await _open_second(talk, draft)
+
+
+# ---- opening
+
+
+def _new_report(talk: Talk, draft: Draft) -> NewReport:
+    patrol = talk.speaker.has(Role.GRID_WORKER) and not draft.on_behalf_of
+    return NewReport(
+        person_id=talk.speaker.person_id,
+        community_id=talk.speaker.community_id,
+        category=draft.category or "other_request",
+        text=draft.text[: talk.settings.listening.max_text],
+        address=draft.where,
+        ranking=tuple((label, score) for label, score in draft.ranking),
+        photos=tuple(draft.photos),
+        on_behalf_of=draft.on_behalf_of,
+        consent=draft.consent,
+        proactive=patrol,
+        understood=draft.understood if draft.understood in REQUEST_INTENTS else "",
+        confidence=draft.confidence,
+    )
+
+
+async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
+    """The draft becomes a case; a second matter in the same words becomes a second one."""
+    d = talk.dialogue
+    view = await talk.office.cases.open(_new_report(talk, draft))
+    d.draft, d.shown = None, []
+    talk.touch(view.id)
+    text, rows = cards.opened(view, talk.now, talk.zone)
+    if draft.on_behalf_of:
+        consent = "是" if draft.consent else "请您转告对方一声"
+        text += "\n" + say("opened.behalf", name=draft.on_behalf_of, consent=consent)
+    await talk.answer(f"{head}\n{text}" if head else text, rows)
+    await _open_second(talk, draft)
+
+
+async def _open_second(talk: Talk, draft: Draft) -> None:
+    cases = talk.office.cases
+    for label in _second_matters(draft):
+        other = replace(
+            _new_report(talk, draft), category=label, photos=(), understood="", ranking=(), confidence=draft.confidence
+        )
+        like = await cases.like(other, talk.alike, limit=1)
+        if any(item.mine and item.view.category == label for item in like):
+            continue
+        view = await cases.open(other)
+        text, rows = cards.opened(view, talk.now, talk.zone)
+        await talk.answer(f"{say('opened.second')}\n{text}", rows)
+
+
+def _second_matters(draft: Draft) -> list[str]:
+    """What the words report as well, beside the matter itself."""
+    others = [
+        label
+        for label in draft.also[:2]
+        if label in REQUEST_INTENTS and label not in _ASIDES and label != draft.category
+    ]
+    if words.joined_by_more(draft.text):
+        return others
+    return [label for label in others if not kin(label, draft.category)]  # the works and the pavers they crush are one
+
+
+async def file_anyway(talk: Talk) -> None:
+    """Open an unfinished draft as it is: a person sorts out what is missing."""
+    draft = talk.dialogue.draft
+    if draft is not None and draft.texts:
+        draft.declined = True
+        await _open(talk, draft, head=say("opened.draft"))
+    talk.dialogue.draft = None
+
+
+async def draft_expired(talk: Talk) -> None:
+    """A report that was never finished is opened as it is: nothing that was told us is lost."""
+    draft = talk.dialogue.draft
+    if draft is None:
+        return
+    if not draft.texts and not draft.photos:
+        talk.dialogue.draft = None
+        return
+    if not draft.texts:
+        draft.texts = ["（只有照片，没有文字）"]
+    draft.category = draft.category or "other_request"
+    await file_anyway(talk)

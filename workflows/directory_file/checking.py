@@ -1,0 +1,312 @@
+"""Checks the rows as a whole and names whatever does not fit together, with its place and its remedy."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from workflows.directory_file.posts import NEEDS, UNIT_KIND_OF_ROLE
+from workflows.directory_file.reading import read
+from workflows.directory_file.register import Problem, Register, Row, handle_of, people_by_handle
+from workflows.directory_file.vocabulary import (
+    CATEGORIES,
+    COMMITTEES,
+    COMMUNITY_KINDS,
+    DIGESTS,
+    ROLES,
+    TABLE,
+    TABLES,
+    UNIT_KINDS,
+    Words,
+    allowed,
+    building_list,
+    closest,
+    code_of,
+)
+from workflows.policy.permissions import Role
+from workflows.policy.places import building_number
+
+_PHONE_NUMBER = re.compile(r"1[3-9]\d{9}|0\d{2,3}-?\d{7,8}(?:-\d{1,5})?|400-?\d{3}-?\d{4}|[19]\d{2,5}")
+
+
+def check(path: Path) -> list[Problem]:
+    """Everything that is wrong or doubtful in the file, in one go; an empty list means it can be imported as it is."""
+    return checked(read(path))
+
+
+def checked(register: Register) -> list[Problem]:
+    """The same for rows that are read already."""
+    if any(register.rows.values()):
+        _Check(register).run()
+    elif not register.problems:
+        register.error("文件", "里面没有任何内容", "请至少写一个社区")
+    return register.problems
+
+
+class _Check:
+    """Reads the rows as facts and notes whatever does not fit together."""
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self.communities = {row["name"]: row for row in register.rows["communities"]}
+        self.units = self._by_name("units")
+        self.grids = self._by_name("grids")
+        self.estates = self._by_name("estates")
+        self.buildings: dict[tuple[str, str, str], Row] = {}
+        self.persons = people_by_handle(register)
+
+    def run(self) -> None:
+        """Every table, places before people."""
+        self._communities()
+        for table in TABLES[1:]:
+            for row in self.register.rows[table.key]:
+                self._community_of(row)
+        self._units()
+        self._grids()
+        self._estates()
+        self._buildings()
+        self._landmarks()
+        self._households()
+        self._persons()
+        self._posts()
+        self._staffing()
+
+    # ---- places
+
+    def _communities(self) -> None:
+        for row in self.register.rows["communities"]:
+            self._required(row, "communities", "name", "code", "kind")
+            if row["code"] and not re.fullmatch(r"[A-Z]{1,8}", row["code"]):
+                self._error(row, f"代码“{row['code']}”不合要求", "请写 1 到 8 个大写字母，如 SQ，它是诉求编号的开头")
+            self._known(row, "类型", row["kind"], COMMUNITY_KINDS)
+            self._phone(row)
+            for key, name, number in (("area_km2", "面积", r"\d+(\.\d{1,2})?"), ("population", "人口", r"\d+")):
+                if row[key] and not re.fullmatch(number, row[key]):
+                    self._error(row, f"{name}“{row[key]}”不是数字", "请只写数字，如 0.47 或 7374")
+            offices = [
+                unit
+                for unit in self.register.rows["units"]
+                if unit["community"] == row["name"] and code_of(UNIT_KINDS, unit["kind"]) == "community"
+            ]
+            if len(offices) != 1:
+                self._error(
+                    row,
+                    f"“{row['name']}”有{len(offices)}个社区一级的单位",
+                    "请写且只写一个，如“仕奇社区党委”，类型为社区",
+                )
+        self._unique("communities", "name", across=True)
+        self._unique("communities", "code", across=True)
+
+    def _community_of(self, row: Row) -> None:
+        if not row["community"]:
+            self._error(row, "没有写社区", "请填写这一条属于哪个社区")
+        elif row["community"] not in self.communities:
+            remedy = closest(row["community"], self.communities) or "请先在社区表里写上它"
+            self._error(row, f"没有“{row['community']}”这个社区", remedy)
+
+    def _units(self) -> None:
+        for row in self.register.rows["units"]:
+            self._required(row, "units", "name", "kind")
+            kind = self._known(row, "单位类型", row["kind"], UNIT_KINDS)
+            self._phone(row)
+            for category in row.several("answers_for"):
+                self._known(row, "受理事项", category, CATEGORIES)
+            if kind == "department" and not row["answers_for"]:
+                self._warn(row, f"“{row['name']}”没有写受理事项", "请写上它负责哪些类别，否则系统不会想到它")
+        self._unique("units", "name")
+
+    def _grids(self) -> None:
+        for row in self.register.rows["grids"]:
+            self._required(row, "grids", "name", "branch")
+            self._unit(row, row["branch"], "grid_branch")
+        self._unique("grids", "name")
+
+    def _estates(self) -> None:
+        names: dict[tuple[str, str], Row] = {}
+        for row in self.register.rows["estates"]:
+            self._required(row, "estates", "name", "grid")
+            self._grid(row)
+            if row["property"]:
+                self._unit(row, row["property"], "property")
+            elif code_of(COMMUNITY_KINDS, self.communities.get(row["community"], row)["kind"]) != "village":
+                self._warn(row, f"“{row['name']}”没有物业公司", "诉求会跳过物业这一级；有物业的话请补上")
+            self._known(row, "业委会", row["committee"], COMMITTEES)
+            for alias in row.several("aliases"):
+                other = names.get((row["community"], alias)) or self.estates.get((row["community"], alias))
+                if other and other is not row:
+                    self._error(
+                        row,
+                        f"别名“{alias}”也是“{other['name']}”（{other.where}）的名字",
+                        "同一个叫法只能指一个小区，请删掉一处",
+                    )
+                names[row["community"], alias] = row
+        self._unique("estates", "name")
+
+    def _buildings(self) -> None:
+        for row in self.register.rows["buildings"]:
+            self._required(row, "buildings", "estate", "numbers")
+            self._grid(row)
+            if row["units"] and not re.fullmatch(r"[1-9]\d?", row["units"]):
+                self._error(row, f"单元数“{row['units']}”不对", "请写 1 到 99 的整数")
+            if not self._one_estate(row):
+                continue
+            numbers = building_list(row.several("numbers"))
+            if numbers is None:
+                self._error(row, f"楼号“{row['numbers']}”看不懂", "请写成 1-8、10 或 A座、B座，用顿号分开")
+            for number in numbers or ():
+                place = (row["community"], row["estate"], number)
+                if place in self.buildings:
+                    first = self.buildings[place].where
+                    self._error(row, f"“{row['estate']}”的{number}号楼写了两次（{first}也有）", "请从其中一处去掉")
+                else:
+                    self.buildings[place] = row
+
+    def _one_estate(self, row: Row) -> bool:
+        parts = [part for part in re.split(r"[、,，/；;和]", row["estate"]) if part]
+        if len(parts) > 1 and (row["community"], row["estate"]) not in self.estates:
+            self._error(
+                row, f"一栋楼写在了{len(parts)}个小区里（{row['estate']}）", "一栋楼只能属于一个小区，请分成几行"
+            )
+            return False
+        return self._estate(row)
+
+    def _landmarks(self) -> None:
+        for row in self.register.rows["landmarks"]:
+            self._required(row, "landmarks", "name", "grid")
+            self._grid(row)
+        self._unique("landmarks", "name")
+
+    def _households(self) -> None:
+        for row in self.register.rows["households"]:
+            self._required(row, "households", "estate", "building", "rooms")
+            self._building(row)
+
+    # ---- people
+
+    def _persons(self) -> None:
+        for row in self.register.rows["persons"]:
+            self._required(row, "persons", "name")
+            self._phone(row)
+            self._known(row, "周报", row["digest"], DIGESTS)
+            self._building(row)
+        self._unique("persons", "key", across=True)
+
+    def _posts(self) -> None:
+        seen: dict[tuple[str, ...], Row] = {}
+        for row in self.register.rows["posts"]:
+            self._required(row, "posts", "person", "role")
+            if row["person"] and handle_of(self.persons, row) is None:
+                names = [person["name"] for person in self.register.rows["persons"]]
+                self._error(
+                    row,
+                    f"岗位上的“{row['person']}”不在人员表里",
+                    closest(row["person"], [*self.persons, *names]) or "请先把这个人写进人员表",
+                )
+            code = self._known(row, "岗位", row["role"], ROLES)
+            if code:
+                self._scope(row, Role(code))
+            scope = (row["unit"], row["grid"], row["estate"], row["building"], row["entrance"])
+            same = seen.setdefault((row["community"], row["person"], code, *scope), row)
+            if same is not row:
+                self._error(row, f"这个岗位在{same.where}已经写过", "请删掉一条")
+
+    def _scope(self, row: Row, role: Role) -> None:
+        for key in NEEDS[role]:
+            if not row[key]:
+                header = TABLE["posts"].header(key)
+                self._error(row, f"{ROLES[role][0]}没有写{header}", "不写就不知道他管哪里，请补上")
+        self._unit(row, row["unit"], UNIT_KIND_OF_ROLE[role])
+        self._grid(row)
+        self._building(row)
+
+    def _staffing(self) -> None:
+        held = {
+            (row["community"], code_of(ROLES, row["role"]), row["grid"] or row["unit"])
+            for row in self.register.rows["posts"]
+        }
+        for grid in self.register.rows["grids"]:
+            for role in (Role.GRID_WORKER, Role.BRANCH_SECRETARY):
+                if (grid["community"], role, grid["name"]) not in held:
+                    self._warn(grid, f"“{grid['name']}”没有{ROLES[role][0]}", "诉求到了这个网格没有人接，请补上")
+        for unit in self.register.rows["units"]:
+            if code_of(UNIT_KINDS, unit["kind"]) != "department":
+                continue
+            if (unit["community"], Role.DEPARTMENT_LIAISON, unit["name"]) not in held:
+                self._warn(unit, f"“{unit['name']}”没有联络员", "哨声吹到那里没有人接，请补上")
+        with_secretary = {community for community, role, _ in held if role == Role.COMMUNITY_SECRETARY}
+        for row in self.register.rows["communities"]:
+            if row["name"] not in with_secretary:
+                self._warn(row, f"“{row['name']}”没有社区书记", "升级到社区的诉求没有人管，请补上")
+
+    # ---- what several tables ask. Only `_required` minds what is not written; the others pass it over.
+
+    def _by_name(self, table: str) -> dict[tuple[str, str], Row]:
+        return {(row["community"], row["name"]): row for row in self.register.rows[table]}
+
+    def _error(self, row: Row, what: str, remedy: str) -> None:
+        self.register.error(row.where, what, remedy)
+
+    def _warn(self, row: Row, what: str, remedy: str) -> None:
+        self.register.warn(row.where, what, remedy)
+
+    def _required(self, row: Row, table: str, *keys: str) -> None:
+        for key in keys:
+            if not row[key]:
+                self._error(row, f"没有写{TABLE[table].header(key)}（{key}）", "这一项必须填写")
+
+    def _known(self, row: Row, what: str, said: str, words: Words) -> str:
+        code = code_of(words, said)
+        if said and not code:
+            nearest = closest(said, [*(name for names in words.values() for name in names), *map(str, words)])
+            self._error(row, f"没有“{said}”这种{what}", f"{nearest}可以写：{allowed(words)}")
+        return code
+
+    def _phone(self, row: Row) -> None:
+        number = re.sub(r"[()]", "", row["phone"])
+        if number and not _PHONE_NUMBER.fullmatch(number):
+            self._error(row, f"电话“{row['phone']}”不对", "手机写 11 位数字，座机写成 0471-5550123")
+
+    def _unit(self, row: Row, name: str, kind: str | None) -> None:
+        unit = self.units.get((row["community"], name))
+        if not name:
+            return
+        if unit is None:
+            self._absent(row, name, "单位", self.units)
+        elif kind and (found := code_of(UNIT_KINDS, unit["kind"])) and found != kind:
+            self._error(
+                row,
+                f"“{name}”是{UNIT_KINDS[found][0]}，这里要写{UNIT_KINDS[kind][0]}",
+                f"请改单位，或改它的类型（{unit.where}）",
+            )
+
+    def _grid(self, row: Row) -> None:
+        if row["grid"] and (row["community"], row["grid"]) not in self.grids:
+            self._absent(row, row["grid"], "网格", self.grids)
+
+    def _estate(self, row: Row) -> bool:
+        if not row["estate"]:
+            return False
+        if (row["community"], row["estate"]) in self.estates:
+            return True
+        self._absent(row, row["estate"], "小区", self.estates)
+        return False
+
+    def _absent(self, row: Row, name: str, what: str, known: Mapping[tuple[str, str], Row]) -> None:
+        names = [name for community, name in known if community == row["community"]]
+        self._error(row, f"没有“{name}”这个{what}", closest(name, names) or f"请先把它写进{what}表")
+
+    def _building(self, row: Row) -> None:
+        """The building, in an estate that is known."""
+        if not self._estate(row) or not row["building"]:
+            return
+        if (row["community"], row["estate"], building_number(row["building"])) not in self.buildings:
+            self._error(row, f"“{row['estate']}”没有“{row['building']}”这栋楼", "请核对楼号，或先把它写进楼栋表")
+
+    def _unique(self, table: str, key: str, *, across: bool = False) -> None:
+        seen: dict[tuple[str, str], Row] = {}
+        for row in self.register.rows[table]:
+            if not row[key]:
+                continue
+            same = seen.setdefault(("" if across else row["community"], row[key]), row)
+            if same is not row:
+                what = f"{TABLE[table].sheet}的{TABLE[table].header(key)}“{row[key]}”重复（{same.where}也有）"
+                self._error(row, what, "请改名或删掉一条")
