@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -261,6 +262,36 @@ def digest(
             typer.echo(f"{short}\n---\n{detail}\n")
 
     _wait_for(work())
+
+
+@cli.command()
+def invite(name: str, config: Config = DEFAULT_CONFIG) -> None:
+    """A one-time code for somebody of the directory who holds a post: how the first secretary of a community joins."""
+    settings = _settings(config)
+
+    async def work() -> str:
+        from bot.clock import SystemClock
+        from workflows.database import Database
+        from workflows.directory import Directory
+        from workflows.people import People
+
+        database = Database(settings.database.url)
+        await database.migrate()
+        try:
+            async with database.writing() as session:
+                people = People(session, SystemClock().now())
+                everywhere = [community.id for community in (await Directory.load(session)).communities]
+                person = await people.named_with_post(name, everywhere)
+                if person is None:
+                    _stop(f"nobody called {name!r} holds a post: write the name as it is in the directory")
+                return await people.invite(person.id, None, timedelta(days=settings.staff.invitation_days))
+        finally:
+            await database.close()
+
+    code = _wait_for(work())
+    typer.echo(
+        f"{code}   valid once, for {settings.staff.invitation_days} days: {name} sends 小哨 the line `/join {code}`"
+    )
 
 
 @cli.command("dead-letters")

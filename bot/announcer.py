@@ -13,7 +13,7 @@ from workflows.models import Outbound
 from workflows.notices import Notice, NoticeKind
 from workflows.office import Office
 from workflows.policy.clocks import QuietHours
-from workflows.policy.privacy import mask
+from workflows.policy.privacy import mask, mask_id
 
 # Unasked digests are not worth a second copy when nobody knows whether the first arrived.
 _ONCE = frozenset({NoticeKind.DIGEST})
@@ -157,8 +157,7 @@ class Announcer:
 
     def _added(self, view: CaseView, notice: Notice, head: str) -> str:
         text = str(notice.data.get("text", ""))
-        if notice.capacity not in ("grid_worker", "branch_secretary"):
-            text = mask(text)
+        text = mask_id(text) if notice.capacity in ("grid_worker", "branch_secretary") else mask(text)
         said = {
             "join": f"又有一位邻居反映同一件事，现在共{view.reporters}位。{text}",
             "add": f"居民补充：{text}" if text else "居民补充了照片。",

@@ -163,9 +163,14 @@ _UNSEEN = re.compile(
 )
 
 
+_SPACED_OUT = re.compile(r"(?:\S {1,2}){2,}\S[,.!?，。！？]*")
+
+
 def _plain(text: str) -> str:
     """Simplified, lower case, the usual slips of thumb and ear mended; every pause, written how it may, is one comma."""
     text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text[:_LONGEST]))[:_LONGEST].lower()
+    if _SPACED_OUT.fullmatch(text.strip()):  # 着 火 了: a space after every character is a habit, not a pause
+        text = text.replace(" ", "")
     text = _BREAKS.sub(_pause, text.translate(_TRADITIONAL))
     return _MISSPELT_RE.sub(lambda slip: _MISSPELT[slip[0]], text)
 
@@ -241,6 +246,11 @@ SIGNS: tuple[_Sign, ...] = (
     ),
     _sign(
         "fire",
+        "冒烟",
+        r"(?:号楼|栋|单元|楼道|楼里|楼上|楼顶|室|户)(?:里|内|那边|那儿|门口|正|在|直|一直|往外|开始|有)*冒烟",
+    ),
+    _sign(
+        "fire",
         "烟",
         rf"(?:{_HOME}).{{0,6}}(?:好大|很大|这么大)的?烟(?![味头筒囱])|烟.{{0,8}}(?:睁不开眼|喘不上气|出不去)",
     ),
@@ -280,6 +290,11 @@ SIGNS: tuple[_Sign, ...] = (
         lasting=True,
     ),
     # Electric shock: a victim, not a hazard.
+    _sign(
+        "shock",
+        "电线 高压线 电缆 火花",
+        r"(?:电线|高压线|电缆).{0,8}[断掉垂落].{0,12}(?:火花|冒火|打火|滋啦|噼里啪啦)|(?:高压线|带电的线).{0,6}[断掉垂落].{0,4}(?:地上|路上|水里|地面)",
+    ),
     _sign("shock", "触电", r"触电(?!体验|风险|危险|隐患|伤|保护|事故|警示|感)"),
     _sign(
         "shock",
@@ -294,6 +309,12 @@ SIGNS: tuple[_Sign, ...] = (
         lasting=True,
     ),
     # Water and ice.
+    _sign("drowning", "河里 湖里 水库 渠里 池塘", r"(?:河里|湖里|水库|渠里|池塘).{0,3}有人.{0,4}(?:掉|跳|栽|滑)"),
+    _sign(
+        "violence",
+        "打老婆 打媳妇 打孩子 打老人 打他妈",
+        r"打(?:老婆|媳妇|孩子|老人|他妈).{0,6}(?:厉害|往死里|流血|见血|救命|要出人命)",
+    ),
     _sign("drowning", "溺水 落水", rf"(?:{_WHO}).{{0,6}}(?:溺水|落水)|(?:溺水|落水)了"),
     _sign(
         "drowning",

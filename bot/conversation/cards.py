@@ -6,7 +6,7 @@ from bot.conversation.buttons import CaseDo, Option, Rows, option
 from bot.conversation.phrases import say
 from workflows.case_file import CaseView, Line
 from workflows.policy.lifecycle import Action, Rung, Status
-from workflows.policy.privacy import mask
+from workflows.policy.privacy import mask, mask_id
 
 STATE = {
     Status.WITH_GRID: "网格员核实中",
@@ -198,7 +198,7 @@ def option_line(view: CaseView) -> str:
 
 def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, head: str = "") -> tuple[str, Rows]:
     """A case for those who work on it at its rung, with what they may do now."""
-    words = view.text if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
+    words = mask_id(view.text) if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
     lines = [
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",

@@ -8,6 +8,12 @@ from nlu.safety import NAMES, check
 
 DANGERS = """\
 着火了快来人 3号楼|fire
+着 火 了|fire
+富邦小区3号楼2单元在冒烟|fire
+楼道里在冒烟|fire
+路边电线断了垂在地上，还冒火花|shock
+河里有人掉下去了|drowning
+隔壁打老婆打得厉害|violence
 插座噼里啪啦着起来了|fire
 屋里好大的烟 呛得睁不开眼|fire
 楼下车棚里电瓶车着了 火苗窜到二楼了|fire
