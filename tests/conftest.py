@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -17,6 +18,13 @@ from nlu.rasa_client import RasaClient, RasaProcess
 from tests.town import Town
 
 ROOT = Path(__file__).parent.parent
+# The rich traceback that structlog draws by itself takes a minute over a stack of SQLAlchemy's, with everybody's locals.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
