@@ -93,6 +93,7 @@ class RasaPool:
         self._busy: dict[int, int] = {}
         self._released = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self.model = live_model(pointer)
 
     @property
@@ -132,6 +133,8 @@ class RasaPool:
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
+        if self._leaving is not None:
+            await self._leaving
         await self._end(self._serving)
         self._serving = ()
 
@@ -172,6 +175,12 @@ class RasaPool:
             raise
         old, self._serving, self.model = self._serving, coming, model
         log.info("nlu_model_changed", model=str(model))
+        # Owned by this object, awaited in `stop`: whoever is stopped while the old ones leave must not leave them behind.
+        self._leaving = asyncio.get_running_loop().create_task(self._retire(old), name="nlu-leaving")
+        await asyncio.shield(self._leaving)
+
+    async def _retire(self, old: Sequence[RasaProcess]) -> None:
+        """End processes after their last answer."""
         while any(self._busy.get(id(process)) for process in old):
             self._released.clear()
             await self._released.wait()

@@ -123,6 +123,23 @@ async def test_until_the_new_one_is_ready_the_old_one_answers(tmp_path: Path) ->
         assert (await readers.understand("楼道灯不亮")).intent == "new"
 
 
+async def test_stopping_while_the_old_ones_leave_leaves_none_behind(tmp_path: Path) -> None:
+    readers = pool(tmp_path)
+    await readers.start()
+    old = Reader.made[0]
+    old.may_answer.clear()
+    begun = asyncio.ensure_future(readers.understand("楼道灯不亮"))
+    await asyncio.sleep(0)
+    (tmp_path / "live").write_text(str(model(tmp_path / "new.tar.gz")))
+    await until(lambda: readers.model.name == "new.tar.gz")
+    stopping = asyncio.ensure_future(readers.stop())  # the watcher is still waiting for the last answer of the old one
+    await asyncio.sleep(0.01)
+    old.may_answer.set()
+    await stopping
+    assert (await begun).intent == "old"
+    assert [reader.stopped for reader in Reader.made] == [True, True]
+
+
 async def test_a_model_that_does_not_come_up_changes_nothing(tmp_path: Path) -> None:
     async with pool(tmp_path) as readers:
         with pytest.raises(NluUnavailable):
