@@ -42,7 +42,7 @@ def train(messages: Path, out: Path) -> None:
 
 def as_training_file(messages: Sequence[tuple[str, str]]) -> str:
     """(intent, text) pairs in Rasa's format. Brackets would be read as marks of an entity and become round ones."""
-    lines = ['version: "3.1"', "nlu:"]
+    lines = ['version: "3.1"', "nlu:" if messages else "nlu: []"]
     for intent in sorted({intent for intent, _ in messages}):
         lines += [f"- intent: {intent}", "  examples: |"]
         for text in dict.fromkeys(text for of, text in messages if of == intent):

@@ -35,6 +35,13 @@ def test_who_is_believed(text: str, u: Understanding | None, now: bool, perhaps:
     assert (heard.now, heard.perhaps) == (now, perhaps)
 
 
+@pytest.mark.parametrize(
+    "text", ["没啥意思了 药我都攒够了 今晚就走 谢谢你们这阵子", "Fire in my kitchen, smoke everywhere, please help"]
+)
+def test_where_the_reader_cannot_judge_the_net_is_not_overruled(text: str) -> None:
+    assert EAR.hear(text, read(text, "thanks", 0.97, 0.001)).now
+
+
 def test_the_net_says_which_kind_it_is() -> None:
     danger = EAR.hear(FIRE, None).danger
     assert danger is not None and danger.kind == "fire"

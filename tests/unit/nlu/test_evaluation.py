@@ -66,6 +66,10 @@ def test_a_training_file_has_one_line_a_message_and_no_marks_of_the_writers_own(
     ]  # fmt: skip
 
 
+def test_without_an_accepted_correction_the_file_is_an_empty_list_that_a_training_takes() -> None:
+    assert as_training_file([]).splitlines() == ['version: "3.1"', "nlu: []"]
+
+
 def result(macro_f1: float, accuracy: float, danger: float = 1.0) -> dict[str, object]:
     return {
         "n": 100,
