@@ -25,7 +25,7 @@ setup: ## install and train whatever is missing or out of date, nothing else
 setup-app:
 	$(SETUP) app
 
-run: setup ## set up, then serve the chat page and the console on http://127.0.0.1:8080
+run: setup ## set up, then serve the chat page on http://127.0.0.1:8080
 	@exec .venv/bin/xiaoshao run $(ARGS)
 
 test: setup ## set up, then run every test (ARGS="-k name" for some)

@@ -108,6 +108,8 @@ def cut(text: str, columns: int) -> str:
 
 
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+# Python prints a warning as two lines, `file.py:44: …Warning: …` and the indented line of that file.
+WARNING_WITH_SOURCE = re.compile(r"^(?!<).*:\d+: \w*Warning: ")
 
 
 class Heard:
@@ -115,6 +117,7 @@ class Heard:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._source_follows = False
         self.lines: deque[str] = deque(maxlen=400)
 
     def take(self, chunk: bytes) -> str | None:
@@ -122,7 +125,17 @@ class Heard:
         *whole, self._rest = re.split(rb"[\r\n]+", self._rest + chunk)
         said = [line for line in map(self._plain, whole) if line]
         self.lines.extend(said)
-        return next((line for line in reversed(said) if "Warning" not in line), None)
+        latest = None
+        for line in said:
+            if self._worth_showing(line):
+                latest = line
+        return latest
+
+    def _worth_showing(self, line: str) -> bool:
+        """Not the warnings of other people's libraries: they are in the log, and nobody here can act on them."""
+        is_source = self._source_follows and line.startswith("  ")
+        self._source_follows = bool(WARNING_WITH_SOURCE.match(line))
+        return not is_source and "Warning" not in line
 
     def close(self) -> None:
         self.take(b"\n")

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load
+from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load, refuse_unknown_departments
+from bot.settings import address as address_of
 
 if TYPE_CHECKING:
     from bot.learning import Learning
     from nlu.understanding import Understander
+    from workflows.directory import Directory
+    from workflows.directory_file.register import Register
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -100,29 +103,42 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
         import uvicorn
 
         from bot.app import App
+        from bot.http import listening
 
-        app = App(settings)
-        async with app.running():
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app.http, host=settings.server.host, port=settings.server.port, log_level="warning", lifespan="off",
-                    ws="websockets-sansio", timeout_graceful_shutdown=5,
-                )
-            )  # fmt: skip
-            address = f"http://{settings.server.host}:{settings.server.port}"
-            typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
-            if settings.channels.telegram.how == "off":
-                typer.echo("Telegram is off: set TELEGRAM_BOT_TOKEN to turn it on.")
-            if open_page:
-                webbrowser.open(address)
-            gc.collect()
-            gc.freeze()
-            await server.serve()
+        with listening(settings.server.host, settings.server.port) as sockets:
+            app = App(settings)
+            async with app.running():
+                server = uvicorn.Server(
+                    uvicorn.Config(
+                        app.http, log_level="warning", lifespan="off",
+                        ws="websockets-sansio", timeout_graceful_shutdown=5,
+                    )
+                )  # fmt: skip
+                address = address_of(settings.server.host, sockets[0].getsockname()[1])
+                typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
+                if not settings.server.reachable_from_outside:
+                    typer.echo(f"Invitation links lead to {address}: set server.public_url to what others open.")
+                if settings.channels.telegram.how == "off":
+                    typer.echo("Telegram is off: set TELEGRAM_BOT_TOKEN to turn it on.")
+                if open_page:
+                    webbrowser.open(address)
+                gc.collect()
+                gc.freeze()
+                await server.serve(sockets)
+
+    from bot.http import CannotListen
+    from workflows.directory_file import DirectoryFileError
 
     try:
         _wait_for(work())
     except KeyboardInterrupt:
         raise typer.Exit(128 + signal.SIGINT) from None
+    except ConfigError as error:
+        _stop("\n".join(f"{config}: {line}" for line in str(error).splitlines()))
+    except DirectoryFileError as error:
+        _stop(f"{config}: demo.directory: {settings.demo.directory} cannot be used:\n{error}")
+    except CannotListen as error:
+        _stop(str(error), 1)
     except OSError as error:
         _stop(f"cannot start: {error}", 1)
 
@@ -130,21 +146,21 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
 @cli.command()
 def evaluate(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Measure the NLU alone, reader and safety net, on labelled messages (JSONL)."""
+    from nlu import evaluation
+
     settings = _settings(config)
+    try:
+        lines = evaluation.read_lines(file)  # before the NLU is started: a slip in the file should not cost a minute
+    except evaluation.EvaluationError as error:
+        _stop(str(error))
 
     async def work() -> dict[str, Any]:
-        from nlu import evaluation
         from nlu.danger import Guarded
 
         async with _reader(settings) as reader:
-            return await evaluation.evaluate_file(file, Guarded(reader, settings.nlu.ear))
+            return await evaluation.evaluate(lines, Guarded(reader, settings.nlu.ear))
 
-    from nlu.evaluation import EvaluationError
-
-    try:
-        result = _wait_for(work())
-    except EvaluationError as error:
-        _stop(str(error))
+    result = _wait_for(work())
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
@@ -157,42 +173,41 @@ def evaluate(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = Fals
 @cli.command()
 def same(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Are these two reports one problem? Measured on pairs (JSONL)."""
+    from bot.same import PairsError, judge_pairs, read_pairs
+
     settings = _settings(config)
+    try:
+        pairs = read_pairs(file)
+    except PairsError as error:
+        _stop(str(error))
 
     async def work() -> dict[str, Any]:
-        from bot.same import judge_pairs, read_pairs
-
-        pairs = read_pairs(file)
         async with _reader(settings) as reader:
             return await judge_pairs(settings, pairs, reader)
 
-    from bot.same import PairsError
-
-    try:
-        result = _wait_for(work())
-    except PairsError as error:
-        _stop(str(error))
+    result = _wait_for(work())
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else f"n {result['n']}\naccuracy {result['accuracy']}")
 
 
 @cli.command()
 def replay(file: File, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Play conversations through the real dispatcher and Rasa, each on a throw-away database."""
+    from bot import replay as player
+
     settings = _settings(config)
+    try:
+        scripts = player.read_scripts(file)
+    except player.ReplayError as error:
+        _stop(str(error))
 
     async def work() -> None:
-        from bot import replay as player
-
-        scripts = player.read_scripts(file)
         async with _reader(settings) as reader:
             async for played in player.replay(settings, scripts, reader):
                 typer.echo(json.dumps(played, ensure_ascii=False) if as_json else _told(played))
 
-    from bot.replay import ReplayError
-
     try:
         _wait_for(work())
-    except ReplayError as error:
+    except player.ReplayError as error:
         _stop(str(error))
 
 
@@ -242,21 +257,30 @@ def digest(
     week: Annotated[str, typer.Option(help="e.g. 2026-W48; this week when left out")] = "",
 ) -> None:
     """Show what a weekly digest would say now, without sending it."""
+    from workflows.digest import Audience, Week
+
     settings = _settings(config)
+    if preview not in list(Audience):
+        _stop(f"--preview {preview}: no such audience; write one of {', '.join(Audience)}")
+    try:
+        wanted = Week.parse(week, settings.zone) if week else None
+        if wanted:
+            wanted.previous(), wanted.end  # the calendar ends somewhere
+    except (ValueError, OverflowError):
+        _stop(f"--week {week}: no such week; write a year and one of its weeks, e.g. 2026-W48 (a year has 52 or 53)")
 
     async def work() -> None:
         from bot.app import App
         from bot.conversation import digest_text
-        from workflows.digest import Week
 
         app = App(settings)
         await app.prepare()
-        chosen = Week.parse(week, settings.zone) if week else Week.of(app.clock.now(), settings.zone)
+        chosen = wanted or Week.of(app.clock.now(), settings.zone)
         async with app.database.reading() as session:
             found = await app.office(session).digests.previews(preview, chosen)
         await app.database.close()
         if not found:
-            _stop("nothing to say, or no such role: resident, grid, property, community, department", 1)
+            _stop(f"nothing to say: nobody in this database reads the digest for {preview}", 1)
         for one in found:
             short, detail = digest_text.render(one)
             typer.echo(f"{short}\n---\n{detail}\n")
@@ -442,16 +466,46 @@ def nlu_publish(
 
 
 @directory_cli.command("check")
-def directory_check(file: File) -> None:
-    """Read a directory file and name every mistake with its row."""
-    from workflows import directory_file
+def directory_check(file: File, config: Config = DEFAULT_CONFIG) -> None:
+    """Read a directory file and name every mistake with its row, and the routes of the configuration that it misses."""
+    from workflows.directory_file.checking import checked
+    from workflows.directory_file.reading import read
 
-    problems = directory_file.check(file)
+    settings = _settings(config)
+    register = read(file)
+    problems = checked(register)
     for problem in problems:
         typer.echo(str(problem))
     if any(problem.serious for problem in problems):
         raise typer.Exit(1)
+    doubtful = settings.doubtful_departments(_as_directory(register))
+    for one in doubtful:
+        if not one.meant:
+            typer.echo(f"{config}: {one}")
     typer.echo("the directory can be imported")
+    try:
+        refuse_unknown_departments(doubtful)
+    except ConfigError as error:
+        lines = "\n".join(f"{config}: {line}" for line in str(error).splitlines())
+        _stop(
+            f"{lines}\nUnless a directory that was imported before has them, 小哨 will not start with these routes.", 1
+        )
+
+
+def _as_directory(register: "Register") -> "Directory":
+    """The communities and units of a sound file, as they will be once imported."""
+    from workflows.directory import CommunityCard, Directory, UnitCard
+    from workflows.directory_file.vocabulary import UNIT_KINDS, code_of
+
+    rows = register.rows
+    numbers = {row["name"]: number for number, row in enumerate(rows["communities"], 1)}
+    return Directory(
+        communities=[CommunityCard(number, name, "", "", "", "") for name, number in numbers.items()],
+        units=[
+            UnitCard(number, numbers.get(row["community"], 1), code_of(UNIT_KINDS, row["kind"]), row["name"], "", ())
+            for number, row in enumerate(rows["units"], 1)
+        ],
+    )
 
 
 @directory_cli.command("import")
@@ -477,6 +531,8 @@ def directory_import(
             _stop(str(error))
         finally:
             await database.close()
+        for warning in done.warnings:
+            typer.echo(str(warning), err=True)
         typer.echo(str(done))
 
     _wait_for(work())
@@ -486,6 +542,8 @@ def directory_import(
 def directory_export(file: File, config: Config = DEFAULT_CONFIG) -> None:
     """Write the directory to a .yml or .xlsx file."""
     settings = _settings(config)
+    if file.suffix.lower() not in (".yml", ".yaml", ".xlsx"):
+        _stop(f"{file}: the name must end in .yml, .yaml or .xlsx, for the ending says what is written")
 
     async def work() -> None:
         from workflows import directory_file
@@ -493,9 +551,13 @@ def directory_export(file: File, config: Config = DEFAULT_CONFIG) -> None:
 
         database = Database(settings.database.url)
         await database.migrate()
-        async with database.reading() as session:
-            await directory_file.export_file(session, file)
-        await database.close()
+        try:
+            async with database.reading() as session:
+                await directory_file.export_file(session, file)
+        except OSError as error:
+            _stop(f"{file}: cannot be written: {error.strerror}", 1)
+        finally:
+            await database.close()
         typer.echo(f"written: {file}")
 
     _wait_for(work())

@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from bot.conversation import cards, digest_text
-from bot.conversation.buttons import DigestMore, Rows, TakeAlert, keyboard, option
+from bot.conversation.buttons import CaseDo, DigestMore, Rows, TakeAlert, keyboard, option
 from bot.conversation.phrases import say
 from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
@@ -13,10 +13,12 @@ from workflows.models import Outbound
 from workflows.notices import Notice, NoticeKind
 from workflows.office import Office
 from workflows.policy.clocks import QuietHours
+from workflows.policy.lifecycle import Rung
 from workflows.policy.privacy import mask, mask_id
 
 # Unasked digests are not worth a second copy when nobody knows whether the first arrived.
 _ONCE = frozenset({NoticeKind.DIGEST})
+_CALLED_IN = frozenset({"property_staff", "building_head", "liaison"})  # hands on the spot: no names, no numbers
 _HEADS = {
     "": "",
     "escalated": "前一级超时没有答复，这件事升到您这里：",
@@ -78,6 +80,8 @@ class Announcer:
         match notice.kind:
             case NoticeKind.ALERT:
                 return [await self._alert(office, notice)]
+            case NoticeKind.ALERT_NEWS:
+                return await self._alert_news(office, notice)
             case NoticeKind.HUMAN:
                 return [await self._human(office, notice)]
             case NoticeKind.DIGEST:
@@ -104,17 +108,14 @@ class Announcer:
                 )
                 return [(text, rows, "")]
             case NoticeKind.OVERSEE:
-                why = "没有人值守" if data.get("reason") == "nobody" else "超时没有答复，已升级"
-                return [(f"提醒您：{head}\n这一级{why}，请过问。", cards.staff_rows(view, notice.capacity), "")]
+                why = "这一级没有人值守" if data.get("reason") == "nobody" else "网格超时没有答复"
+                now_with = f"，现在由{view.holder}负责" if data.get("reason") != "nobody" else ""
+                text = f"提醒您：{head}\n{why}{now_with}，请过问。"
+                return [(text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.REMINDER:
                 due = cards.moment(view.rung_due_at, now, zone)
-                return [
-                    (
-                        f"快到时限了：{head}\n请在{due}前答复，不然会自动升级。",
-                        cards.staff_rows(view, notice.capacity),
-                        "",
-                    )
-                ]
+                climbs = "，不然会自动升级" if view.rung in (Rung.GRID_BRANCH, Rung.PROPERTY) else ""
+                return [(f"快到时限了：{head}\n请在{due}前答复{climbs}。", cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.OVERDUE:
                 days = (now - view.opened_at).days
                 text = f"已经超时：{head}\n现在由{view.holder}负责，居民已等{days}天。"
@@ -126,7 +127,8 @@ class Announcer:
                 photos: list[tuple[str, Rows, str]] = [
                     ("居民补充的照片", [], str(photo)) for photo in data.get("photos", [])
                 ]
-                return [(self._added(view, notice, head), cards.staff_rows(view, notice.capacity), ""), *photos]
+                card: Rows = [[option("看卡片", CaseDo(act="card", case=view.id))]]
+                return [(self._added(view, notice, head), card, ""), *photos]
             case NoticeKind.RETURNED:
                 said = f"：{mask(str(data.get('text', '')))}" if data.get("text") else ""
                 return [
@@ -164,6 +166,10 @@ class Announcer:
             "urge": f"居民催办：{text}",
             "corrected": "居民更正了类别或地点，请留意。",
             "head": f"楼栋长说：{text}",
+            "convene": f"要开协调会：{text}",
+            "agree": f"各方商量好了：{text}",
+            "whistle_done": f"{view.holder}答复：已解决。{text}",
+            "whistle_plan": f"{view.holder}答复：有计划。{text}",
         }[str(notice.data["what"])]
         return f"{head}\n{said}".rstrip("：")
 
@@ -182,9 +188,11 @@ class Announcer:
         due = cards.moment(view.rung_due_at, now, self._zone)
         said = {
             "verified": f"网格员核实了，情况属实，正在处理。{due}前给您回音。",
-            "taken_on": f"网格员说：我来解决。{due}前给您回音。",
+            "taken_on": f"网格员接下了，由网格员来解决。{due}前给您回音。",
             "accepted": f"{view.holder}说：{text}",
-            "arrived": f"情况属实，现在由{view.holder}负责，最晚{due}前有回音。",
+            "found_true": f"网格员核实了，情况属实。现在由{view.holder}负责，最晚{due}前有回音。",
+            "arrived": f"已转给{view.holder}，由他们负责，最晚{due}前有回音。",
+            "agreed": f"各方商量好了：{text}\n到时候我会再来问您。",
             "climbed": f"{who}说解决不了：{text}\n已升到{view.holder}，最晚{due}前有回音。",
             "escalated": f"{who or '前一级'}超时没有答复，已升到{view.holder}，最晚{due}前有回音。",
             "refused": f"{who}答复不归他们管：{text}\n{view.holder}正在裁定该谁管，不用您重新反映。",
@@ -226,15 +234,40 @@ class Announcer:
     async def _alert(self, office: Office, notice: Notice) -> tuple[str, Rows, str]:
         data = notice.data
         person = await office.people.person(int(data["from"]))
+        near = notice.capacity not in _CALLED_IN
         text = say(
             "alert.duty",
             kind=DANGERS.get(str(data["danger"]), "请核实"),
-            name=person.name,
-            text=cards.shortened(str(data["text"]), 200),
+            name=person.name if near else "居民",
+            text=cards.shortened(str(data["text"]) if near else mask(str(data["text"])), 200),
             place=f"地点：{data['place']}" if data["place"] else "地点没说，请马上联系",
-            phone=f"　电话：{person.phone}" if person.phone else "",
+            phone=f"　电话：{person.phone}" if person.phone and near else "",
         )
+        if data.get("again"):
+            text = f"{text}\n{say('alert.again')}"
         return text, [[option("我去看", TakeAlert(alert=int(data["alert"])))]], ""
+
+    @staticmethod
+    async def _alert_news(office: Office, notice: Notice) -> Sequence[tuple[str, Rows, str]]:
+        """How a danger goes on: to who called in plain words, to the others with what it was about."""
+        data = notice.data
+        person = await office.people.person(int(data["from"]))
+        near = notice.capacity not in _CALLED_IN
+        role, name = data.get("who", ("", ""))
+        mine = notice.capacity == "reporter"
+        text = say(
+            f"alert.{'mine' if mine else 'news'}.{data['what']}",
+            who=f"{cards.ROLE.get(role, '')}{name}",
+            name=person.name if near else "居民",
+            what="，".join(part for part in (DANGERS.get(str(data["danger"]), "险情"), data["place"]) if part),
+            text=cards.shortened(str(data["text"]) if near and not mine else mask(str(data["text"])), 300) or "见照片",
+            phone=f"\n电话：{person.phone}" if person.phone and near else "",
+            minutes=data.get("minutes", 0),
+        )
+        rows: Rows = []
+        if not mine and data["what"] == "again" and data.get("free"):
+            rows = [[option("我去看", TakeAlert(alert=int(data["alert"])))]]
+        return [(text, rows, ""), *(("现场照片", [], str(photo)) for photo in data.get("photos", []))]
 
     @staticmethod
     async def _human(office: Office, notice: Notice) -> tuple[str, Rows, str]:

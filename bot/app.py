@@ -34,11 +34,12 @@ from bot.fetching import Fetch
 from bot.http import build_http
 from bot.likeness import Nearby
 from bot.metrics import FOLLOW_UPS, NLU_READY
-from bot.settings import Settings
+from bot.settings import Settings, refuse_unknown_departments
 from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
 from nlu.rasa_client import RasaClient
 from nlu.rasa_pool import RasaPool
 from nlu.understanding import Understander
+from workflows.alerts import ALERT
 from workflows.calendar import ChinaCalendar
 from workflows.case_file import Rules
 from workflows.database import Database
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DRAFT, REREAD = "draft", "reread"
-REREAD_AFTER = timedelta(seconds=20)
+# When a text that could not be read is tried again; while the NLU is down, only the first counts.
+_REREAD_AFTER = (timedelta(seconds=20), timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=8))
 
 
 def rules(settings: Settings) -> Rules:
@@ -164,6 +166,7 @@ class App:
         await self.prepare()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
+            self._check_departments()
             if isinstance(self.understander, RasaPool):
                 await self.understander.start()
                 stack.push_async_callback(self.understander.stop)
@@ -190,6 +193,13 @@ class App:
                         self._polling.stop()
                     self.turns.stop()
                     self.courier.stop()
+
+    def _check_departments(self) -> None:
+        """The routing table against the directory that is served; raises ConfigError for a name nobody there has."""
+        doubtful = self.settings.doubtful_departments(self.directory)
+        refuse_unknown_departments(doubtful)
+        for one in doubtful:
+            log.warning("department_missing_in_directory", department=one.name, said=str(one))
 
     async def _start_telegram(self, stack: AsyncExitStack) -> None:
         """The way out, photos, and the way in by polling; imported only when a token is there."""
@@ -231,6 +241,7 @@ class App:
             office = self.office(session)
             others = {
                 "digest": office.digests.due,
+                ALERT: office.alerts.due,
                 DRAFT: lambda row: self._draft_due(session, row),
                 REREAD: lambda row: self._reread_due(session, row),
             }
@@ -269,7 +280,7 @@ class App:
 
     async def _reread_due(self, session: AsyncSession, row: FollowUp) -> None:
         if not self.nlu_ready:
-            row.due_at = self.clock.now() + REREAD_AFTER
+            row.due_at = self.clock.now() + _REREAD_AFTER[0]
             return
         row.done_at = self.clock.now()
         chat = await _chat(session, row.data["channel"], row.data["chat_key"])
@@ -360,7 +371,7 @@ class App:
         where = {"channel": turn.inbound.channel, "chat_key": turn.inbound.chat_key}
         wanted = [(DRAFT, timedelta(minutes=self.settings.listening.draft_minutes))]
         if talk.dialogue.draft is not None and talk.dialogue.draft.unread:
-            wanted.append((REREAD, REREAD_AFTER))
+            wanted.append((REREAD, _REREAD_AFTER[min(talk.dialogue.draft.rereads, len(_REREAD_AFTER) - 1)]))
         for kind, after in wanted:
             pending = (
                 (

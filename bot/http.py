@@ -1,7 +1,10 @@
 """The HTTP application: page, health, metrics, and the headers that every answer carries."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -19,6 +22,56 @@ _CSP = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 LAG_LIMIT_SECONDS = 60.0
+
+
+class CannotListen(Exception):
+    """The page cannot be served at server.host and server.port; the text says why and which key to change."""
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """The sockets of the page, taken before anything else starts: whoever cannot be served should learn it first.
+
+    Raises:
+        CannotListen: another program has the port, or it may not be taken.
+    """
+    with ExitStack() as open_ones:
+        try:
+            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            sockets = [open_ones.enter_context(_listening(family, where)) for family, *_, where in found]
+        except OSError as error:
+            raise CannotListen(_why_not(host, port, error)) from None
+        yield sockets
+
+
+def _listening(family: int, where: Any) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(where)
+        one.listen(2048)
+        one.setblocking(False)
+    except BaseException:
+        one.close()
+        raise
+    return one
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    other = "set `server.port` in config.yml, or XIAOSHAO__SERVER__PORT"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is taken by another program (perhaps 小哨 is running already). "
+            f"Stop that one, or choose another port: {other}={port + 1 if port < 65535 else 8081}."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved for the system's administrator. Choose one from 1024 on: {other}=8080."
+    return (
+        f"The page cannot be served at {host}: {error.strerror}. Set `server.host` in config.yml, or XIAOSHAO__SERVER__HOST, "
+        "to 127.0.0.1 (this machine alone), 0.0.0.0 (everybody who reaches it) or an address of this machine."
+    )
 
 
 def build_http(app: "App", page: Page) -> FastAPI:

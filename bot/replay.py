@@ -1,10 +1,11 @@
 """`xiaoshao replay`: conversations from a file, played through the real dispatcher on throw-away databases."""
 
+import difflib
 import io
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,9 +61,13 @@ def read_scripts(path: Path) -> list[Script]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ReplayError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     for number, line in enumerate(lines, 1):
         if line.strip():
             scripts.append(_script(f"{path}:{number}", line))
+    if not scripts:
+        raise ReplayError(f"{path}: there is no conversation in it")
     return scripts
 
 
@@ -74,12 +79,51 @@ def _script(where: str, line: str) -> Script:
     if not isinstance(raw, dict) or "id" not in raw or not isinstance(raw.get("turns"), list):
         raise ReplayError(f'{where}: needs "id" and a list "turns"')
     actor = raw.get("actor", "resident")
-    if actor not in ACTORS:
-        raise ReplayError(f"{where}: unknown actor {actor!r}; write one of {', '.join(ACTORS)}")
-    for case in raw.get("setup") or []:
-        if case.get("category", "other_request") not in REQUEST_INTENTS:
-            raise ReplayError(f"{where}: unknown category {case.get('category')!r} in setup")
-    return Script(str(raw["id"]), actor, tuple(raw.get("setup") or ()), tuple(str(turn) for turn in raw["turns"]))
+    _one_of(where, "actor", actor, ACTORS)
+    for number, turn in enumerate(raw["turns"]):
+        if not isinstance(turn, str | int):
+            raise ReplayError(f"{where}: turns[{number}] must be a text; found {turn!r}")
+    setup = raw.get("setup") or []
+    if not isinstance(setup, list):
+        raise ReplayError(f'{where}: "setup" must be a list of cases; found {setup!r}')
+    cases = tuple(_setup_case(where, f"setup[{number}]", case) for number, case in enumerate(setup))
+    return Script(str(raw["id"]), actor, cases, tuple(str(turn) for turn in raw["turns"]))
+
+
+_KEYS = ("category", "estate", "building", "unit", "room", "place", "text", "reporter", "rung", "status", "days_ago")
+
+
+def _setup_case(where: str, key: str, written: Any) -> Mapping[str, Any]:
+    """A case that exists beforehand, checked. What is null counts as not written, what nobody knows as a remark."""
+    if not isinstance(written, dict):
+        raise ReplayError(f"{where}: {key} must be an object; found {written!r}")
+    for name in sorted(written.keys() - set(_KEYS)):
+        if near := difflib.get_close_matches(name, _KEYS, n=1, cutoff=0.75):
+            raise ReplayError(f"{where}: {key} has an unknown key {name!r}; did you mean {near[0]!r}?")
+    case: dict[str, Any] = {name: value for name, value in written.items() if value is not None}
+    _one_of(where, f"{key}.category", case.get("category", "other_request"), sorted(REQUEST_INTENTS))
+    _one_of(where, f"{key}.rung", case.get("rung") or Rung.GRID_BRANCH, list(_RUNGS))
+    _one_of(where, f"{key}.reporter", case.get("reporter", "self"), ("self", "other"))
+    days = case.get("days_ago", 0)
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= 3650:
+        raise ReplayError(f"{where}: {key}.days_ago must be a number of days from 0 to 3650; found {days!r}")
+    status = case.get("status") or "open"
+    with_rung = {f"with_{rung}": rung for rung in _RUNGS}
+    _one_of(where, f"{key}.status", status, [*_PATHS, *with_rung, *_STATUS_WORDS])
+    if status in with_rung and (case.get("rung") or with_rung[status]) != with_rung[status]:
+        raise ReplayError(
+            f"{where}: {key}.status {status!r} contradicts its rung {case['rung']!r}: leave one of them out"
+        )
+    if status == "unfounded" and case.get("rung", Rung.GRID_BRANCH) != Rung.GRID_BRANCH:
+        raise ReplayError(f"{where}: {key}.status 'unfounded' is the grid's finding: write rung grid_branch")
+    if status in with_rung:
+        case |= {"rung": with_rung[status], "status": "open"}
+    return case
+
+
+def _one_of(where: str, key: str, value: Any, allowed: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ReplayError(f"{where}: unknown {key} {value!r}; write one of {', '.join(allowed)}")
 
 
 async def replay(

@@ -21,22 +21,32 @@ def read_pairs(path: Path) -> list[Mapping[str, Any]]:
     Raises:
         PairsError: naming the line.
     """
-    pairs: list[Mapping[str, Any]] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise PairsError(f"{path}: cannot be read: {error.strerror}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            pair = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise PairsError(f"{path}:{number}: is not JSON: {error.msg}") from None
-        if not isinstance(pair, dict) or not {"id", "a", "b"} <= pair.keys():
-            raise PairsError(f'{path}:{number}: needs "id", "a" and "b"')
-        pairs.append(pair)
+    except UnicodeDecodeError as error:
+        raise PairsError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    pairs = [_pair(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not pairs:
+        raise PairsError(f"{path}: there is no pair in it")
     return pairs
+
+
+def _pair(where: str, line: str) -> Mapping[str, Any]:
+    try:
+        pair = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise PairsError(f"{where}: is not JSON: {error.msg}") from None
+    if not isinstance(pair, dict) or not {"id", "a", "b"} <= pair.keys():
+        raise PairsError(f'{where}: needs "id", "a" and "b"')
+    for key in ("a", "b"):
+        if not isinstance(pair[key], str):
+            raise PairsError(f'{where}: "{key}" must be a text; found {pair[key]!r}')
+    same = pair.pop("same", None)
+    if same not in (None, True, False):
+        raise PairsError(f'{where}: "same" must be true or false; found {same!r}')
+    return pair if same is None else pair | {"same": bool(same)}
 
 
 async def judge_pairs(

@@ -1,9 +1,13 @@
 """config.yml, read once, checked whole, frozen: a mistake is named with its key and its remedy."""
 
+import difflib
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -14,7 +18,9 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
+from rapidfuzz import fuzz, process
 
 from nlu.danger import Ear
 from nlu.understanding import REQUEST_INTENTS
@@ -22,7 +28,13 @@ from workflows.policy.clocks import Clock, QuietHours
 from workflows.policy.ladder import DEFAULT_PATH, Ladder, Route
 from workflows.policy.lifecycle import Rung
 
+if TYPE_CHECKING:
+    from workflows.directory import Directory
+
 DEFAULT_CONFIG = Path("config.yml")
+PREFIX = "XIAOSHAO__"
+_SLIP = 60  # of 100: two of three characters in place, as in 水物局
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call them in a link
 
 
 class ConfigError(Exception):
@@ -40,7 +52,27 @@ class Server(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
-    public_url: str = "http://127.0.0.1:8080"
+    public_url: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reached_where_it_is_served(cls, given: Any) -> Any:
+        """Nobody who moves the port should have to say so twice."""
+        if not isinstance(given, dict) or given.get("public_url"):
+            return given
+        host, port = str(given.get("host", "127.0.0.1")), given.get("port", 8080)
+        return given | {"public_url": address(host, port)}
+
+    @property
+    def reachable_from_outside(self) -> bool:
+        """Whether links lead where others can follow, as far as can be told: not from 0.0.0.0 alone."""
+        return self.host not in _EVERYWHERE or self.public_url != address(self.host, self.port)
+
+
+def address(host: str, port: object) -> str:
+    """Where a browser on this machine finds the page."""
+    host = _EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Database(Section):
@@ -168,6 +200,7 @@ class LadderSetting(Section):
     judge_again: ClockSetting = _span(4)
     supply: ClockSetting = _span(3)
     remind_before: ClockSetting = _span(6, "hours")
+    alert: ClockSetting = _span(10, "minutes")
     chase: ClockSetting = _span(2)
     reopen_days: int = Field(30, ge=0)
     flag_refusals: int = Field(3, ge=1)
@@ -262,12 +295,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix="XIAOSHAO__",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
 
-    server: Server = Server()
+    server: Server = Field(default_factory=Server)  # not a value: its public_url would count as written by somebody
     database: Database = Database()
     storage: Path = Path("var")
     timezone: str = "Asia/Shanghai"
@@ -342,11 +375,34 @@ class Settings(BaseSettings):
             judge_again=setting.judge_again.clock(),
             supply=setting.supply.clock(),
             remind_before=setting.remind_before.clock(),
+            alert=setting.alert.clock(),
             chase=setting.chase.clock(),
             reopen_days=setting.reopen_days,
             flag_refusals=setting.flag_refusals,
             flag_reopenings=setting.flag_reopenings,
         )
+
+    def doubtful_departments(self, directory: "Directory") -> list["DoubtfulDepartment"]:
+        """The departments of the routing table that the directory does not have in every community.
+
+        The table and the directory are two files that two people keep. A name that no community knows but that looks
+        like one that is known is a slip of the pen: refused. Otherwise it is a warning: a village has no use for the
+        town's parking bureau, and a community may not have entered all departments yet.
+        """
+        communities = directory.communities
+        known = sorted({unit.name for one in communities for unit in directory.units_of(one.id, "department")})
+        rows: dict[str, list[str]] = {}
+        for number, row in enumerate(self.routes):
+            if row.department:
+                narrowed = ", ".join(row.categories or row.words or row.estates)
+                rows.setdefault(row.department, []).append(f"routes.{number}.department ({narrowed})")
+        doubtful = []
+        for name, where in rows.items():
+            without = tuple(one.name for one in communities if directory.department(one.id, name) is None)
+            if without:
+                nowhere = bool(known) and len(without) == len(communities)
+                doubtful.append(DoubtfulDepartment(name, tuple(where), without, nowhere, tuple(known)))
+        return doubtful
 
     @property
     def live_model(self) -> Path:
@@ -356,6 +412,44 @@ class Settings(BaseSettings):
     def quiet(self) -> QuietHours:
         """Quiet hours as the policy takes them."""
         return QuietHours(self.quiet_hours.start, self.quiet_hours.end)
+
+
+@dataclass(frozen=True)
+class DoubtfulDepartment:
+    """A department that rows of the routing table name and that communities of the directory do not have."""
+
+    name: str
+    rows: tuple[str, ...]
+    without: tuple[str, ...]
+    nowhere: bool
+    known: tuple[str, ...]
+
+    @property
+    def meant(self) -> str:
+        """The known department that such a name looks like a misspelling of; empty when there is none."""
+        near = process.extractOne(self.name, self.known, scorer=fuzz.partial_ratio, score_cutoff=_SLIP)
+        return near[0] if self.nowhere and near else ""
+
+    def __str__(self) -> str:
+        """Where it is named, and where it is missing."""
+        where = ", ".join(self.rows)
+        if self.meant:
+            return f"{where}: no community of the directory has a department {self.name}. Did you mean {self.meant}?"
+        missing = "any community" if self.nowhere else "、".join(self.without)
+        return (
+            f"{where}: {self.name} is not in the directory of {missing}; "
+            "there, the department that answers for the category takes its place."
+        )
+
+
+def refuse_unknown_departments(doubtful: "list[DoubtfulDepartment]") -> None:
+    """Raises ConfigError for those that look misspelt."""
+    if lines := [str(one) for one in doubtful if one.meant]:
+        remedy = (
+            "Write one of the directory's departments (a part of the name that people use is enough), enter the missing "
+            "one in the directory and import it, or leave `department` out of the row. The directory has: "
+        )
+        raise ConfigError("\n".join([*lines, remedy + "、".join(next(d.known for d in doubtful if d.meant)) + "."]))
 
 
 def load(path: Path = DEFAULT_CONFIG, **overrides: Any) -> Settings:
@@ -377,12 +471,16 @@ def load(path: Path = DEFAULT_CONFIG, **overrides: Any) -> Settings:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must be a list of `key: value` sections; it is empty or something else.")
     if token := os.environ.get("TELEGRAM_BOT_TOKEN"):
-        raw.setdefault("channels", {}).setdefault("telegram", {})["token"] = token
+        raw = _merged(raw, {"channels": {"telegram": {"token": token}}})
+    if strange := _strange_variables():
+        raise ConfigError("\n".join(strange))
     try:
         return Settings(**_merged(raw, overrides))
     except ValidationError as error:
         lines = [_sentence(path, detail) for detail in error.errors()]
         raise ConfigError("\n".join(lines)) from None
+    except SettingsError as error:
+        raise ConfigError(_no_json(str(error))) from None
 
 
 def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -392,8 +490,51 @@ def _merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+# ---- the environment
+
+
+def _ours() -> dict[str, str]:
+    """Variables that mean to set something: as people wrote them, by how they are compared."""
+    return {name.upper(): name for name in os.environ if name.upper().startswith(PREFIX)}
+
+
+def _variables(kind: Any, path: str) -> Iterator[str]:
+    """Every variable that sets something below `path`."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        below = {name: field.annotation for name, field in kind.model_fields.items()}
+    elif get_origin(kind) is dict:
+        of, value = get_args(kind)
+        below = dict.fromkeys(list(of) if of is Rung else sorted(REQUEST_INTENTS), value)
+    else:
+        return
+    for name, inner in below.items():
+        yield (whole := f"{path}{name.upper()}")
+        yield from _variables(inner, f"{whole}__")
+
+
+def _strange_variables() -> list[str]:
+    """A sentence for each variable that sets nothing: a mistyped one would otherwise be silently ignored."""
+    known = list(_variables(Settings, PREFIX))
+    said = []
+    for compared, name in sorted(_ours().items()):
+        if compared not in known:
+            near = difflib.get_close_matches(compared, known, n=1)
+            meant = f"Did you mean {near[0]}?" if near else "Write XIAOSHAO__SECTION__KEY with a key of config.yml."
+            said.append(f"the environment variable {name} sets no key that exists. {meant}")
+    return said
+
+
+def _no_json(error: str) -> str:
+    """A section or a list in the environment is written as JSON."""
+    found = re.search(r'field "(\w+)"', error)
+    whole = f"{PREFIX}{found[1].upper()}" if found else PREFIX
+    names = ", ".join(name for compared, name in sorted(_ours().items()) if compared.startswith(whole)) or whole
+    return f"the environment variable {names}: a section or a list must be JSON there. Or set it in config.yml."
+
+
 def _sentence(path: Path, detail: ErrorDetails) -> str:
     key = ".".join(str(part) for part in detail["loc"])
+    variable = _ours().get(PREFIX + "__".join(str(part) for part in detail["loc"]).upper())
     match detail["type"]:
         case "extra_forbidden":
             said = "is not a key that exists here. Check its spelling against the comments in the shipped config.yml."
@@ -403,4 +544,5 @@ def _sentence(path: Path, detail: ErrorDetails) -> str:
             said = str(detail["ctx"]["error"]) + "."
         case _:
             said = f"{detail['msg']}; found {detail['input']!r}."
-    return f"{path}: {key}: {said}"
+    where = f"the environment variable {variable}" if variable else str(path)
+    return f"{where}: {key}: {said}"

@@ -450,4 +450,5 @@ def recalled(text_: str, kept: Mapping[str, Any]) -> Understanding:
         ranking=tuple((label, score) for label, score in kept["ranking"]),
         also=tuple(kept["also"]),
         entities=tuple(Entity(**entity) for entity in kept["entities"]),
+        parts=tuple(kept.get("parts", ())),
     )

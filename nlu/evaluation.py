@@ -36,10 +36,12 @@ def read_lines(path: Path) -> list[Line]:
     try:
         rows = path.read_text("utf-8").splitlines()
     except OSError as error:
-        raise EvaluationError(f"{path}: {error.strerror}") from None
+        raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise EvaluationError(f"{path}: not UTF-8 at byte {error.start}") from None
-    return list(parse_lines(rows, str(path)))
+        raise EvaluationError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    if not (lines := list(parse_lines(rows, str(path)))):
+        raise EvaluationError(f"{path}: there is no message in it")
+    return lines
 
 
 def parse_lines(rows: Iterable[str], name: str = "line") -> Iterator[Line]:
@@ -93,11 +95,6 @@ def _entities(value: Any, where: str) -> Mapping[str, tuple[str, ...]]:
     if unknown := sorted(set(value) - set(ENTITY_KINDS)):
         raise EvaluationError(f"{where}: unknown entity kind {unknown[0]!r}; known are {', '.join(ENTITY_KINDS)}")
     return {kind: tuple(_texts(values, f"entities.{kind}", where)) for kind, values in value.items()}
-
-
-async def evaluate_file(path: Path, understander: Understander) -> dict[str, Any]:
-    """Raises EvaluationError before anything is asked, NluUnavailable when nobody answers."""
-    return await evaluate(read_lines(path), understander)
 
 
 async def evaluate(lines: Iterable[Line], understander: Understander) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -25,6 +26,18 @@ DEFAULT_LOG = Path("var/log/rasa.log")
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a child may be silent before it counts as hung. A starved machine is slow: a restart, which costs many
+    seconds of full work, would make it slower still. A child that is dead is noticed at once whatever stands here."""
+
+    look_every_seconds: float = 20.0
+    answer_within_seconds: float = 30.0
+    looks: int = 5  # this many in a row unanswered
+    silence_seconds: float = 240.0  # and no answer to anybody for this long
+    start_within_seconds: float = 600.0
 
 
 class RasaClient:
@@ -102,6 +115,7 @@ def _understanding(text: str, parsed: Mapping[str, Any]) -> Understanding:
         confidence=float(intent["confidence"]),
         ranking=ranking,
         also=tuple(str(name) for name in parsed.get("also", ())),
+        parts=tuple(str(words) for words in parsed.get("parts", ())),
         entities=tuple(
             Entity(row["entity"], text[row["start"] : row["end"]], int(row["start"]), int(row["end"]))
             for row in parsed.get("entities", ())
@@ -136,7 +150,7 @@ class RasaProcess:
         project: Path = RASA_PROJECT,
         log_file: Path = DEFAULT_LOG,
         timeout_seconds: float = 4.0,
-        start_within_seconds: float = 180.0,
+        patience: Patience = Patience(),
         longest_pause_seconds: float = 60.0,
         command: Callable[[int], list[str]] | None = None,
     ) -> None:
@@ -144,7 +158,7 @@ class RasaProcess:
         self._project = project
         self._log_file = log_file
         self._timeout = timeout_seconds
-        self._start_within = start_within_seconds
+        self._patience = patience
         self._longest_pause = longest_pause_seconds
         self._command = command or self._serve
         self._token = secrets.token_urlsafe(24)
@@ -153,7 +167,7 @@ class RasaProcess:
         self._client: RasaClient | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._url = ""
-        self._next_look = 0.0
+        self._answered = 0.0  # when the child last proved that it works
 
     @property
     def ready(self) -> bool:
@@ -209,13 +223,17 @@ class RasaProcess:
             return known
         if not self.ready or self._client is None:
             raise NluUnavailable("Rasa is starting")
-        return await self._client.understand(text)
+        understood = await self._client.understand(text)
+        self._answered = time.monotonic()
+        return understood
 
     async def alike(self, text: str, others: Sequence[str]) -> list[float]:
         """As `RasaClient.alike`."""
         if not self.ready or self._client is None:
             raise NluUnavailable("Rasa is starting")
-        return await self._client.alike(text, others)
+        likeness = await self._client.alike(text, others)
+        self._answered = time.monotonic()
+        return likeness
 
     async def _keep_alive(self) -> None:
         pause = 0.5
@@ -239,29 +257,38 @@ class RasaProcess:
         self._client = RasaClient(self._url, self._token, timeout_seconds=self._timeout)
         self._child = self._spawn(port)
         log.info("rasa_starts", pid=self._child.pid, port=port)
-        if not await self._comes_up(self._child, self._client):
-            return
-        self._ready.set()
-        log.info("rasa_ready", pid=self._child.pid)
-        silent = 0
-        while self._child.poll() is None and silent < 3:
-            await asyncio.sleep(0.5 if silent == 0 else 2)
-            silent = 0 if not await self._hangs(self._client) else silent + 1
+        # Not with the client that people wait for: its few seconds say nothing about whether the child is healthy.
+        patient = self._patience.answer_within_seconds
+        async with RasaClient(self._url, self._token, timeout_seconds=patient) as watcher:
+            if not await self._comes_up(self._child, watcher):
+                return
+            self._ready.set()
+            log.info("rasa_ready", pid=self._child.pid)
+            await self._watch(self._child, watcher)
 
-    async def _hangs(self, client: RasaClient) -> bool:
-        """A child that lives but doesn't answer helps nobody; asked seldom, for it is one lane for everybody."""
-        if time.monotonic() < self._next_look:
-            return False
-        try:
-            async with asyncio.timeout(30):
-                await client.model_id()
-        except (NluUnavailable, TimeoutError):
-            return True
-        self._next_look = time.monotonic() + 20
-        return False
+    async def _watch(self, child: subprocess.Popen[bytes], watcher: RasaClient) -> None:
+        """Until the child is dead or hangs: lives, but answers nobody. Asked seldom, for it is one lane for everybody."""
+        self._answered = time.monotonic()
+        next_look, missed = self._answered + self._patience.look_every_seconds, 0
+        while child.poll() is None:
+            await asyncio.sleep(min(0.5, self._patience.look_every_seconds))
+            began = time.monotonic()
+            if began < next_look:
+                continue
+            try:
+                await watcher.model_id()
+            except NluUnavailable:
+                missed = 1 if self._answered > began else missed + 1  # slow to us, but it has answered somebody else
+            else:
+                self._answered, missed = time.monotonic(), 0
+            next_look = time.monotonic() + self._patience.look_every_seconds
+            silent = time.monotonic() - self._answered
+            if missed >= self._patience.looks and silent >= self._patience.silence_seconds:
+                log.error("rasa_hangs", pid=child.pid, silent_seconds=round(silent), log=str(self._log_file))
+                return
 
     async def _comes_up(self, child: subprocess.Popen[bytes], client: RasaClient) -> bool:
-        deadline = time.monotonic() + self._start_within
+        deadline = time.monotonic() + self._patience.start_within_seconds
         while child.poll() is None and time.monotonic() < deadline:
             try:
                 await client.model_id()

@@ -10,7 +10,7 @@ from typing import Self
 
 import structlog
 
-from nlu.rasa_client import DEFAULT_LOG, DEFAULT_MODEL, RasaProcess
+from nlu.rasa_client import DEFAULT_LOG, DEFAULT_MODEL, Patience, RasaProcess
 from nlu.understanding import INTENTS, NluUnavailable, Understanding, clean, without_asking
 
 log = structlog.get_logger()
@@ -169,7 +169,7 @@ class RasaPool:
         coming = await self._generation(model)
         try:
             for process in coming:
-                await process.wait_until_ready(180)
+                await process.wait_until_ready(Patience.start_within_seconds)
         except BaseException:
             await self._end(coming)
             raise

@@ -103,6 +103,6 @@ async def compare(old: Path, new: Path, corrections: Sequence[tuple[str, str]], 
     measured = []
     for model in (old, new):
         async with RasaProcess(model=model, log_file=log_file, timeout_seconds=20.0) as process:
-            await process.wait_until_ready(180)
+            await process.wait_until_ready(600)
             measured.append({exam: await evaluation.evaluate(lines, process) for exam, lines in exams.items()})
     return Comparison(*measured)

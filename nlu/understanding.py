@@ -88,7 +88,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What the NLU makes of one message; `text` is the message as it was read, after `clean`."""
+    """What the NLU makes of one message; `text` is the message as it was read, after `clean`.
+
+    Where it holds a second request (`also`), `parts` are the words of the first and of the second.
+    """
 
     text: str
     intent: str
@@ -96,6 +99,7 @@ class Understanding:
     ranking: tuple[tuple[str, float], ...] = ()
     also: tuple[str, ...] = ()
     entities: tuple[Entity, ...] = ()
+    parts: tuple[str, ...] = ()
 
     def values(self, kind: str) -> tuple[str, ...]:
         return tuple(entity.value for entity in self.entities if entity.kind == kind)

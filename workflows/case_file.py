@@ -12,20 +12,34 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workflows.directory import Directory
 from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter, Whistle
 from workflows.notices import Notice, NoticeKind
-from workflows.people import RUNG_OF_RELATION, People
+from workflows.people import People
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
-from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, Action, Rung, Status, To, destination
-from workflows.policy.permissions import AT_THEIR_RUNG, NotAllowed, Relation, capacity, may_see
+from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
+from workflows.policy.permissions import (
+    AT_THEIR_RUNG,
+    RUNG_OF_RELATION,
+    NotAllowed,
+    Relation,
+    at_rung,
+    capacity,
+    may_see,
+)
 
 SYSTEM = "system"
 CLOCK = "clock"
 REMIND = "remind"
 PROGRESS = "progress"
 
-# The words of buttons for the actions that need a line of text first.
+# What the staff's buttons stand for.
 ACTION_OF_ACT = {
+    "verify": Action.VERIFY,
+    "take_on": Action.TAKE_ON,
+    "head": Action.ASK_BUILDING_HEAD,
+    "property": Action.HAND_TO_PROPERTY,
+    "community": Action.HAND_TO_COMMUNITY,
+    "confirm": Action.CONFIRM,
     "not_true": Action.NOT_TRUE,
     "supply": Action.ASK_RESIDENT,
     "done": Action.REPORT_RESULT,
@@ -39,6 +53,32 @@ ACTION_OF_ACT = {
     "note": Action.COMMENT,
     "whistle": Action.BLOW_WHISTLE,
 }
+
+# The post in which somebody is told, as they stand to the case.
+_RELATION_OF_POST = {
+    "grid_worker": Relation.GRID_WORKER,
+    "branch_secretary": Relation.BRANCH,
+    "building_head": Relation.BUILDING_HEAD,
+    "liaison": Relation.BUILDING_HEAD,
+    "property_staff": Relation.PROPERTY,
+    "community_secretary": Relation.COMMUNITY,
+    "community_staff": Relation.COMMUNITY,
+    "department_liaison": Relation.DEPARTMENT,
+}
+
+
+def may_tap(act: str, post: str, status: Status) -> bool:
+    """Whether a button for `act` makes sense on the card of somebody in this post, while the case is in `status`.
+
+    Only for drawing cards: the use case checks again whoever taps.
+    """
+    action, relation = ACTION_OF_ACT.get(act), _RELATION_OF_POST.get(post)
+    if action is None:
+        return True
+    if relation is None or (status, action) not in TRANSITIONS:
+        return False
+    return at_rung(action, relation, RUNG_OF.get(status))
+
 
 Tell = Callable[[Notice], None]
 
@@ -100,6 +140,7 @@ class CaseView:
     rung_due_at: datetime
     whole_due_at: datetime
     closed_at: datetime | None
+    told_at: datetime | None
     result: str
     result_kind: str
     reporters: int
@@ -110,6 +151,8 @@ class CaseView:
     on_behalf_of: str
     result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
     proposed: str = ""  # whose it is, by the department that refused it last
+    refused_by: tuple[int, ...] = ()  # departments that have refused it
+    whistle_reason: str = ""  # why the community called the department that has it
     contact: str = ""  # for a department: the grid worker's name and number, never the resident's
 
     @property
@@ -164,7 +207,7 @@ class CaseFile:
         out: set[Rung] = set()
         if case.about_unit_id is not None or not self._property(case):
             out.add(Rung.PROPERTY)
-        if case.about_committee:
+        if case.about_committee or case.about_grid:
             out.add(Rung.GRID_BRANCH)
         if case.grid_id is None:
             out.add(Rung.GRID_BRANCH)
@@ -216,6 +259,8 @@ class CaseFile:
             about.append("物业")
         if case.about_committee:
             about.append("业委会（物管会）")
+        if case.about_grid:
+            about.append("网格员或网格党支部")
         return CaseView(
             id=case.id,
             number=case.number,
@@ -238,6 +283,7 @@ class CaseFile:
             rung_due_at=case.rung_due_at,
             whole_due_at=case.whole_due_at,
             closed_at=case.closed_at,
+            told_at=case.told_at,
             result=case.result,
             result_kind=case.result_kind,
             reporters=reporters,
@@ -248,7 +294,8 @@ class CaseFile:
             on_behalf_of=first or "",
             result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
             proposed=await self._proposed(case) if case.refusals else "",
-            contact=await self._contact(case) if Rung(case.rung) is Rung.DEPARTMENT else "",
+            refused_by=await self._refused_by(case) if case.refusals else (),
+            **(await self._whistle(case) if Rung(case.rung) is Rung.DEPARTMENT else {}),
         )
 
     async def _result_photos(self, case: Case) -> tuple[str, ...]:
@@ -272,16 +319,25 @@ class CaseFile:
         )
         return row.scalar_one_or_none() or ""
 
-    async def _contact(self, case: Case) -> str:
+    async def _refused_by(self, case: Case) -> tuple[int, ...]:
+        rows = await self.session.execute(
+            select(Whistle.department_unit_id).where(Whistle.case_id == case.id, Whistle.state == "refused")
+        )
+        return tuple(rows.scalars())
+
+    async def _whistle(self, case: Case) -> dict[str, str]:
+        """Of the last whistle: why it was blown, and whom of the grid to ring."""
         row = await self.session.execute(
-            select(Person.name, Person.phone)
-            .join(Whistle, Whistle.contact_person_id == Person.id)
+            select(Whistle.reason, Person.name, Person.phone)
+            .join(Person, Whistle.contact_person_id == Person.id)
             .where(Whistle.case_id == case.id)
             .order_by(Whistle.id.desc())
             .limit(1)
         )
         found = row.first()
-        return f"{found.name} {found.phone}".strip() if found else ""
+        if found is None:
+            return {}
+        return {"whistle_reason": found.reason, "contact": f"{found.name} {found.phone}".strip()}
 
     async def history(self, case: Case) -> list[Line]:
         """The record, oldest first, with the names of those who acted."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 
 from workflows.case_file import CaseFile, CaseNotFound, CaseView, told_of_place
-from workflows.models import Case, Correction, Media, Reporter
+from workflows.models import Case, CaseEvent, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy import conflict, duplicates
 from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
@@ -78,6 +78,7 @@ class Cases:
             if about.property and address.estate_id is not None
             else None,
             about_committee=about.committee,
+            about_grid=about.grid,
             proactive=report.proactive,
             status=Status.WITH_GRID,
             rung=Rung.GRID_BRANCH,
@@ -326,7 +327,7 @@ class Cases:
         about = conflict.about(case.category, case.text)
         property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
         case.about_unit_id = property_id if about.property else None
-        case.about_committee = about.committee
+        case.about_committee, case.about_grid = about.committee, about.grid
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
 
@@ -377,23 +378,50 @@ class Cases:
         case.reopened += 1
         case.result, case.result_kind = "", ""
         case.verified = True
-        if case.holder_unit_id != solver_unit:
-            roles = {
-                Rung.PROPERTY: Role.PROPERTY_STAFF,
-                Rung.DEPARTMENT: Role.DEPARTMENT_LIAISON,
-                Rung.GRID_BRANCH: Role.GRID_WORKER,
-                Rung.COMMUNITY: Role.COMMUNITY_STAFF,
-            }
-            told = (
-                await self._file.people.holders(roles[solver], grid_id=case.grid_id)
-                if solver is Rung.GRID_BRANCH
-                else await self._file.people.holders(roles[solver], unit_id=solver_unit)
-            )
-            out = await self._file.people.excluded(case)
-            self._file.tell_each(
-                (c for c in told if c.person_id not in out), case, NoticeKind.RETURNED, text=reason, verdict=verdict
-            )
+        await self._to_solver(case, solver, solver_unit, reason, verdict)
         await self._file.card(case, reason=f"not_fixed_{verdict}")
+
+    async def _to_solver(self, case: Case, solver: Rung, solver_unit: int | None, text: str, verdict: str) -> None:
+        """Whoever said that it was done hears it, where the case is no longer theirs; not those it is about."""
+        if case.holder_unit_id == solver_unit:
+            return
+        roles = {
+            Rung.PROPERTY: Role.PROPERTY_STAFF,
+            Rung.DEPARTMENT: Role.DEPARTMENT_LIAISON,
+            Rung.GRID_BRANCH: Role.GRID_WORKER,
+            Rung.COMMUNITY: Role.COMMUNITY_STAFF,
+        }
+        told = (
+            await self._file.people.holders(roles[solver], grid_id=case.grid_id)
+            if solver is Rung.GRID_BRANCH
+            else await self._file.people.holders(roles[solver], unit_id=solver_unit)
+        )
+        out = await self._file.people.excluded(case)
+        self._file.tell_each(
+            (c for c in told if c.person_id not in out), case, NoticeKind.RETURNED, text=text, verdict=verdict
+        )
+
+    async def explain(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
+        """What is still wrong, after 没有 or 部分: for whoever has the case now and whoever said that it was done.
+
+        Raises:
+            CaseNotFound, NotPossible: as `add`.
+        """
+        view = await self.add(person_id, case_id, text, photos)
+        case = await self._file.case(case_id)
+        said = await self._file.session.execute(
+            select(CaseEvent.rung, CaseEvent.holder_unit_id)
+            .where(
+                CaseEvent.case_id == case.id,
+                CaseEvent.action.in_([Action.REPORT_RESULT, Action.AGREE, Action.NOT_TRUE]),
+            )
+            .order_by(CaseEvent.id.desc())
+            .limit(1)
+        )
+        last = said.first()
+        if last is not None:
+            await self._to_solver(case, Rung(last.rung), last.holder_unit_id, text, case.verdict or "not")
+        return view
 
     async def reopen(self, person_id: int, case_id: int, reason: str) -> CaseView:
         """A closed case is not solved after all: open again, one rung higher, the resident's clock running on.

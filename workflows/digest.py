@@ -25,6 +25,7 @@ from workflows.policy.permissions import Relation, Role
 KIND = "digest"  # of the follow-up that sends it
 SOON = timedelta(days=3)
 AGAIN = timedelta(days=30)
+YOUNG = 2  # days in which a running week may have nothing to tell yet
 SHOWN = 12  # lines of a list that travel with a digest; its total is always the whole
 _AT_ONCE = 400  # rows in one INSERT
 
@@ -56,6 +57,25 @@ ANSWERS = (Action.REPORT_RESULT, Action.PLAN, Action.REFUSE)
 # The last of these tells how a matter stands that a department has: called, promised, or past its day.
 MARKERS = (Action.BLOW_WHISTLE, Action.REPORT_RESULT, Action.PLAN, Action.OVERDUE)
 AT_DEPARTMENT = (Status.WITH_DEPARTMENT, Status.WAITING_FOR_RESIDENT)
+# Silence lower down climbs at once: only here can a step stay past its time.
+STAYS_LATE = (Status.WITH_COMMUNITY, Status.WITH_DEPARTMENT)
+# After everything else the step has a new deadline (or has found out that the old one is over: OVERDUE).
+KEEPS_THE_CLOCK = (
+    Action.ACCEPT,
+    Action.VERIFY,
+    Action.ASK_BUILDING_HEAD,
+    Action.ASK_RESIDENT,  # paused, and then it goes on
+    Action.SUPPLY,
+    Action.RESUME,
+    Action.REMIND,
+    Action.JOIN,
+    Action.LEAVE,
+    Action.ADD,
+    Action.RECLASSIFY,
+    Action.RELOCATE,
+    Action.URGE,
+    Action.COMMENT,
+)
 
 
 class Audience(StrEnum):
@@ -135,6 +155,16 @@ def next_issue(after: datetime, weekday: int, at: time, zone: tzinfo) -> datetim
     return issue if issue > local else datetime.combine(day + timedelta(days=7), at, zone)
 
 
+def week_to_tell(moment: datetime, zone: tzinfo, *, quiet: bool) -> Week:
+    """Which week somebody means who asks for "the digest" at `moment`.
+
+    The running one; but on its Monday or Tuesday, while nothing has happened in it yet (`quiet`), the one before.
+    """
+    running = Week.of(moment, zone)
+    begun = (moment.astimezone(zone).date() - running.monday).days < YOUNG
+    return running.previous() if begun and quiet else running
+
+
 # ---- the numbers
 
 
@@ -165,7 +195,8 @@ class Measures:
     by_category: Mapping[str, int] = field(default_factory=dict)  # opened, by code
     by_estate: Mapping[str, int] = field(default_factory=dict)  # opened, by name; "" where no estate was named
     open: int = 0  # at the end
-    overdue: int = 0  # of these, past the resident's own deadline
+    overdue: int = 0  # of these, past the resident's own deadline: 全程超时
+    overdue_step: int = 0  # of these, past the time of whoever has it, as they were told: 这一步超时
     solved: int = 0  # closed because a resident said so
     unanswered: int = 0
     unfounded: int = 0
@@ -188,6 +219,25 @@ class Measures:
     with_department: int = 0  # at the end: waiting for the department's first word
     with_department_planned: int = 0
     with_department_overdue: int = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened; what stands open is no event."""
+        return not any(
+            (
+                self.opened,
+                self.closed,
+                self.withdrawn,
+                self.merged,
+                self.answered,
+                self.silent,
+                self.reopened,
+                self.whistles,
+                self.whistles_solved,
+                self.whistles_planned,
+                self.whistles_refused,
+            )
+        )
 
     @property
     def closed(self) -> int:
@@ -225,7 +275,7 @@ class Measures:
         return self.with_department + self.with_department_planned + self.with_department_overdue
 
 
-# ---- what each audience gets
+# ---- what each audience gets; `over`: the week had ended when this was composed
 
 
 @dataclass(frozen=True)
@@ -240,8 +290,9 @@ class CaseLine:
     status: str
     days: int  # since it was opened
     due_at: datetime  # the resident's deadline for residents, the rung's for staff
-    overdue: bool
+    overdue: bool  # by the resident's deadline
     contact: str = ""
+    overdue_step: bool = False  # by the rung's, as the desk shows it
 
 
 @dataclass(frozen=True)
@@ -270,11 +321,17 @@ class ResidentDigest:
     estate: str = ""
     solved: tuple[Tally, ...] = ()  # by kind: places would point at neighbours
     mine: Listing = Listing()
+    over: bool = True
 
     @property
     def empty(self) -> bool:
         """Nothing to tell."""
         return not self.solved and not self.mine.total
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened in the week."""
+        return not self.solved
 
 
 @dataclass(frozen=True)
@@ -291,6 +348,14 @@ class GridDigest:
     elsewhere: int = 0  # open in my grid, with others
     missed: int = 0  # climbed last week because nobody of the grid had answered
     silent: tuple[Tally, ...] = ()  # who let a deadline pass, by name
+    overdue_step: int = 0
+    overdue_whole: int = 0
+    over: bool = True
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened in the week."""
+        return not self.missed
 
 
 @dataclass(frozen=True)
@@ -307,6 +372,14 @@ class PropertyDigest:
     handed_up: int = 0  # 解决不了
     missed: int = 0  # climbed by silence
     returned: int = 0  # "not fixed", by resident or grid worker
+    overdue_step: int = 0
+    overdue_whole: int = 0
+    over: bool = True
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened in the week."""
+        return not (self.reported or self.handed_up or self.missed or self.returned)
 
 
 @dataclass(frozen=True)
@@ -323,6 +396,14 @@ class DepartmentDigest:
     promised: int = 0
     refused: int = 0
     returned: int = 0
+    overdue_step: int = 0
+    overdue_whole: int = 0
+    over: bool = True
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened in the week."""
+        return not (self.solved or self.promised or self.refused or self.returned)
 
 
 @dataclass(frozen=True)
@@ -340,6 +421,14 @@ class CommunityDigest:
     to_rule: Listing = Listing()  # of these: a department has refused
     late_departments: Listing = Listing()
     flagged: Listing = Listing()  # refused or sent back again and again
+    overdue_here: int = 0  # of at_community, past the community's own time
+    overdue: Listing = Listing()  # past the resident's deadline, whoever has them
+    over: bool = True
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened in the week."""
+        return self.measures.quiet
 
 
 Digest = ResidentDigest | GridDigest | PropertyDigest | CommunityDigest | DepartmentDigest
@@ -392,6 +481,13 @@ class Digests:
         made = [await self.make(audience, person_id, week) for audience in wanted]
         return [digest for digest in made if not (isinstance(digest, ResidentDigest) and digest.empty)]
 
+    async def asked_for(self, person_id: int) -> list[Digest]:
+        """The digests of whoever asks for them without naming a week: see `week_to_tell`."""
+        running = Week.of(self._now, self._rules.zone)
+        found = await self.for_person(person_id, running)
+        week = week_to_tell(self._now, self._rules.zone, quiet=all(digest.quiet for digest in found))
+        return found if week == running else await self.for_person(person_id, week)
+
     async def make(self, audience: Audience, person_id: int, week: Week) -> Digest:
         """One digest of one person.
 
@@ -442,16 +538,18 @@ class Digests:
         cases = await self._open_cases(person_id, Case.community_id.in_(set(grids.values())), here)
         mine = [c for c in cases if _at(c, Rung.GRID_BRANCH)]
         climbed = await self._happened(person_id, week, grids.values(), CaseEvent.action == Action.ESCALATE, here)
+        late = [c for c in cases if self._late(c)]
         return GridDigest(
             week=week.key,
             grids=tuple(self._directory.grid(grid).name for grid in grids),
             mine=self._listing(mine),
             due_soon=self._listing(self._soon(mine)),
-            overdue=self._listing([c for c in cases if self._late(c)]),
+            overdue=self._listing(late),
             to_confirm=self._listing([c for c in cases if c.status == Status.TO_CONFIRM]),
             elsewhere=sum(1 for c in cases if not _at(c, Rung.GRID_BRANCH) and c.status != Status.TO_CONFIRM),
             missed=sum(1 for event, _ in climbed if event.from_status == Status.WITH_GRID),
             silent=await self._silent(person_id, climbed, cases),
+            **self._lateness(late, week),
         )
 
     async def property(self, person_id: int, week: Week) -> PropertyDigest:
@@ -469,16 +567,18 @@ class Digests:
             _holder_before().in_(units),
         )
         done = [event.action for event, _ in theirs]
+        late = [c for c in mine if self._late(c)]
         return PropertyDigest(
             week=week.key,
             units=self._names(units),
             mine=self._listing(mine),
             due_soon=self._listing(self._soon(mine)),
-            overdue=self._listing([c for c in mine if self._late(c)]),
+            overdue=self._listing(late),
             reported=done.count(Action.REPORT_RESULT),
             handed_up=done.count(Action.CANNOT_SOLVE),
             missed=done.count(Action.ESCALATE),
             returned=await self._returned(person_id, week, units, homes),
+            **self._lateness(late, week),
         )
 
     async def department(self, person_id: int, week: Week) -> DepartmentDigest:
@@ -512,6 +612,7 @@ class Digests:
             promised=done.count(Action.PLAN),
             refused=done.count(Action.REFUSE),
             returned=await self._returned(person_id, week, units, homes),
+            **self._lateness(late, week),
         )
 
     async def community(self, person_id: int, week: Week) -> CommunityDigest:
@@ -527,6 +628,7 @@ class Digests:
                 Case.status.in_([Status.WITH_COMMUNITY, Status.WITH_DEPARTMENT]),
                 Case.refusals >= ladder.flag_refusals,
                 Case.reopened >= ladder.flag_reopenings,
+                Case.whole_due_at < self._now,
             ),
         )
         here = [c for c in pressing if c.status == Status.WITH_COMMUNITY]
@@ -541,11 +643,14 @@ class Digests:
             at_community=self._listing(here),
             to_rule=self._listing([c for c in here if c.id in whistles and whistles[c.id].state == "refused"]),
             late_departments=self._listing(
-                [c for c in pressing if c.status == Status.WITH_DEPARTMENT and self._late(c)]
+                [c for c in pressing if c.status == Status.WITH_DEPARTMENT and self._late_step(c)]
             ),
             flagged=self._listing(
                 [c for c in pressing if c.refusals >= ladder.flag_refusals or c.reopened >= ladder.flag_reopenings]
             ),
+            overdue=self._listing([c for c in pressing if c.whole_due_at < self._now]),
+            overdue_here=sum(1 for c in here if self._late_step(c)),
+            over=self._over(week),
         )
 
     # ---- sending
@@ -677,6 +782,7 @@ class Digests:
                 estate=self._directory.estate(person.home_estate_id).name if person.home_estate_id else "",
                 solved=_tallies(kinds, {}, self._rules.categories),
                 mine=self._listing(mine.get(person.id, []), by_whole=True),
+                over=self._over(week),
             )
         return out
 
@@ -806,8 +912,21 @@ class Digests:
 
     def _late(self, row: Case) -> bool:
         """The resident's deadline has passed, or that of the rung which has it."""
-        working = Status(row.status) in RUNG_OF
-        return row.whole_due_at < self._now or (working and row.rung_due_at < self._now)
+        return row.whole_due_at < self._now or self._late_step(row)
+
+    def _late_step(self, row: Case) -> bool:
+        """Whoever has it is past their own time."""
+        return Status(row.status) in RUNG_OF and row.rung_due_at < self._now
+
+    def _lateness(self, late: Collection[Case], week: Week) -> Any:
+        return {
+            "overdue_step": sum(1 for c in late if self._late_step(c)),
+            "overdue_whole": sum(1 for c in late if c.whole_due_at < self._now),
+            "over": self._over(week),
+        }
+
+    def _over(self, week: Week) -> bool:
+        return week.end <= self._now
 
     def _soon(self, cases: Iterable[Case]) -> list[Case]:
         return [c for c in cases if not self._late(c) and c.rung_due_at <= self._now + SOON]
@@ -829,8 +948,9 @@ class Digests:
                     status=c.status,
                     days=(self._now - c.opened_at).days,
                     due_at=due(c).astimezone(self._rules.zone),  # read as the neighbourhood's clock says
-                    overdue=c.whole_due_at < self._now if by_whole else self._late(c),
+                    overdue=c.whole_due_at < self._now,
                     contact=(contacts or {}).get(c.id, ""),
+                    overdue_step=self._late_step(c),
                 )
                 for c in pressing
             ),
@@ -984,18 +1104,36 @@ class _Count:
             .limit(1)
             .scalar_subquery()
         )
+        turn = aliased(CaseEvent)
+        turned = (
+            select(turn.action)
+            .where(turn.case_id == standing.c.id, turn.at < self._end, turn.action.not_in(KEEPS_THE_CLOCK))
+            .order_by(turn.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
         at_department = and_(standing.c.rung == Rung.DEPARTMENT, standing.c.status.in_(AT_DEPARTMENT))
         each = select(
             (standing.c.whole_due_at < min(self._end, self._now)).label("late"),
             case((at_department, mark), else_="").label("mark"),
+            case((standing.c.status.in_(STAYS_LATE), turned), else_="").label("turn"),
         ).subquery()
         out = dict.fromkeys(
-            ("open", "overdue", "with_department", "with_department_planned", "with_department_overdue"), 0
+            (
+                "open",
+                "overdue",
+                "overdue_step",
+                "with_department",
+                "with_department_planned",
+                "with_department_overdue",
+            ),
+            0,
         )
-        query = select(each.c.late, each.c.mark, func.count()).group_by(each.c.late, each.c.mark)
-        for late, its_mark, number in await self._rows(query):
+        columns = (each.c.late, each.c.mark, each.c.turn)
+        for late, its_mark, its_turn, number in await self._rows(select(*columns, func.count()).group_by(*columns)):
             out["open"] += number
             out["overdue"] += number if late else 0
+            out["overdue_step"] += number if its_turn == Action.OVERDUE else 0
             if its_mark == Action.PLAN:
                 out["with_department_planned"] += number
             elif its_mark == Action.OVERDUE:

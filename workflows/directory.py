@@ -524,6 +524,7 @@ _SPOTS = re.compile(
 _HOME = re.compile(
     r"(?:我们|俺们|咱们|我|俺|咱)(?:这儿?个?|那个?|住的|住|自己|的|本)?"
     r"(?P<what>家(?![属长园政具伙电教庭])|屋(?!顶)|单元|(?:这)?栋|楼|小区|院|村)|(?:^|[，,。！!？?；;\s])(?P<inside>家里|家中|屋里|俺屋)"
+    r"|(?:^|[，,。！!？?；;\s在])(?P<village>村(?:里|上|口|头|[东西南北](?:头|边|口)))"
 )
 _HOME_NOT = re.compile(r"(?:的)?(?:孩子|娃|小孩|儿子|闺女|姑娘|狗|猫|车|老公|媳妇|亲戚|店|饭馆)|以前|原来|原先")
 _HOME_NEAR = re.compile(
@@ -764,6 +765,9 @@ class _Reading:
         best = 0
         for match in _HOME.finditer(self.text):
             after = self.text[match.end() :]
+            if match["village"]:
+                best = max(best, 1 if self._lives_in_a_village() else 0)
+                continue
             if match["inside"]:
                 best = max(best, 4)
                 continue
@@ -775,6 +779,10 @@ class _Reading:
             else:
                 best = max(best, _NEAR_LEVEL.get(near["near"], 1) if near else _HOME_LEVEL[match["what"]])
         return best
+
+    def _lives_in_a_village(self) -> bool:
+        at = self.home.community_id if self.home is not None else None
+        return at is not None and self.directory.community(at).kind == VILLAGE
 
     # ---- spots
 

@@ -46,10 +46,10 @@ class Handling:
         match target:
             case Rung.PROPERTY:
                 await self._file.move(case, Action.HAND_TO_PROPERTY, by=person_id, role=role)
-                await self._arrived(case)
+                await self._arrived(case, found_true=True)
             case Rung.COMMUNITY | Rung.DEPARTMENT:
                 await self._file.move(case, Action.HAND_TO_COMMUNITY, by=person_id, role=role)
-                await self._arrived(case)
+                await self._arrived(case, found_true=True)
             case Rung.GRID_BRANCH:
                 await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="verified")
         return await self._file.view(case)
@@ -167,6 +167,8 @@ class Handling:
         await self._attach(case, photos)
         await self._whistle_answered(case, "solved", text)
         await self._to_witnesses(case)
+        if role is Relation.DEPARTMENT:
+            await self._office_told(case, "done", text)
         return await self._file.view(case)
 
     async def _to_witnesses(self, case: Case) -> None:
@@ -227,16 +229,39 @@ class Handling:
             clock=self._work_clock(case),
         )
         await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="convened", text=parties)
+        await self._parties_told(case, person_id, "convene", parties)
         return await self._file.view(case)
 
-    async def agree(self, person_id: int, case_id: int, agreement: str) -> CaseView:
-        """What the parties have agreed: solved by negotiation, without a whistle."""
+    async def _parties_told(self, case: Case, person_id: int, what: str, text: str) -> None:
+        """A negotiation is news for the others whom it binds: the property company and the grid."""
+        told = await self._file.people.at_rung(case, Rung.GRID_BRANCH)
+        company = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
+        if company is not None and self._file.has_property(case):
+            told += await self._file.people.holders(Role.PROPERTY_STAFF, unit_id=company)
+        others = [c for c in told if c.person_id != person_id]
+        self._file.tell_each(others, case, NoticeKind.ADDED, what=what, text=text)
+
+    async def agree(self, person_id: int, case_id: int, agreement: str, on: datetime | None = None) -> CaseView:
+        """What the parties have agreed: solved by negotiation, without a whistle.
+
+        `on` is the day by which it is to be done, where that is still to come: then the case stays where it is, its
+        clock runs to that day, and nobody is asked before whether it is solved.
+        """
         if not agreement.strip():
             raise Missing("need.agreement")
+        if on is not None:
+            case, role = await self._start(person_id, case_id, Action.AGREE_PLAN)
+            case.result_kind, case.verified = "planned", True
+            data = {"on": on.isoformat()}
+            await self._file.move(case, Action.AGREE_PLAN, by=person_id, role=role, note=agreement, data=data, due=on)
+            await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="agreed", text=agreement, on=on.isoformat())
+            await self._parties_told(case, person_id, "agree", agreement)
+            return await self._file.view(case)
         case, role = await self._start(person_id, case_id, Action.AGREE)
         case.result, case.result_kind = agreement, "negotiated"
         await self._file.move(case, Action.AGREE, by=person_id, role=role, note=agreement)
         await self._to_witnesses(case)
+        await self._parties_told(case, person_id, "agree", agreement)
         return await self._file.view(case)
 
     # ---- 吹哨
@@ -324,8 +349,14 @@ class Handling:
         )
         case.result_kind = "planned"
         await self._whistle_answered(case, "planned", text, planned_for=on)
+        await self._office_told(case, "plan", text)
         await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="planned", text=text, on=on.isoformat())
         return await self._file.view(case)
+
+    async def _office_told(self, case: Case, how: str, text: str) -> None:
+        """The community blew the whistle: it hears what came of it."""
+        told = await self._file.people.at_rung(case, Rung.COMMUNITY)
+        self._file.tell_each(told, case, NoticeKind.ADDED, what=f"whistle_{how}", text=text)
 
     async def refuse(self, person_id: int, case_id: int, reason: str, proposed: str = "") -> CaseView:
         """不属于我, with a reason and the owner it proposes: back to the community for a ruling."""
@@ -369,10 +400,10 @@ class Handling:
 
     # ---- shared
 
-    async def _arrived(self, case: Case) -> None:
+    async def _arrived(self, case: Case, *, found_true: bool = False) -> None:
         """A rung has it now: its card to those who work there, news to those who wait."""
         await self._file.card(case)
-        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="arrived")
+        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="found_true" if found_true else "arrived")
 
     def _work_clock(self, case: Case) -> Clock:
         """Who takes it on gets as long as the property would have."""

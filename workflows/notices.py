@@ -24,6 +24,7 @@ class NoticeKind(StrEnum):
     VERDICT_AGAIN = "verdict_again"
     CLOSED = "closed"
     ALERT = "alert"  # danger now
+    ALERT_NEWS = "alert_news"  # somebody goes, has found something, says more, or says that it is over
     HUMAN = "human"  # somebody wants a person
     DIGEST = "digest"
 

@@ -30,7 +30,7 @@ class Office:
         self.file = CaseFile(session, now, rules, directory, self.people, self.notices.append)
         self.cases = Cases(self.file)
         self.handling = Handling(self.file)
-        self.alerts = Alerts(session, now, self.people, self.notices.append)
+        self.alerts = Alerts(self.file)
         self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
         self.photos = Photos(session, now)
 

@@ -14,14 +14,6 @@ from workflows.policy.lifecycle import Rung
 from workflows.policy.permissions import Relation, Role
 from workflows.policy.places import Address
 
-RUNG_OF_RELATION = {
-    Relation.GRID_WORKER: Rung.GRID_BRANCH,
-    Relation.BRANCH: Rung.GRID_BRANCH,
-    Relation.BUILDING_HEAD: Rung.GRID_BRANCH,
-    Relation.PROPERTY: Rung.PROPERTY,
-    Relation.COMMUNITY: Rung.COMMUNITY,
-    Relation.DEPARTMENT: Rung.DEPARTMENT,
-}
 OFFICE_ROLES = (Role.COMMUNITY_SECRETARY, Role.COMMUNITY_STAFF)
 
 
@@ -137,6 +129,9 @@ class People:
             out |= {c.person_id for c in await self.holders(Role.PROPERTY_STAFF, unit_id=case.about_unit_id)}
         if case.about_committee and case.estate_id is not None:
             out |= {c.person_id for c in await self.holders(Role.COMMITTEE_HEAD, estate_id=case.estate_id)}
+        if case.about_grid and case.grid_id is not None:
+            near = await self.holders(Role.GRID_WORKER, Role.BRANCH_SECRETARY, grid_id=case.grid_id)
+            out |= {c.person_id for c in near}
         return frozenset(out)
 
     async def at_rung(self, case: Case, rung: Rung) -> list[Colleague]:

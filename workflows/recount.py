@@ -34,6 +34,8 @@ _STANDS = {
     Action.PLAN: "with_department_planned",
     Action.OVERDUE: "with_department_overdue",
 }
+# A change of hands starts the step's clock anew, and so do these; a pause for the resident does not.
+_ANEW = frozenset({Action.TAKE_ON, Action.CONVENE, Action.PLAN, Action.ROUTE})
 _WORKED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED})
 
 
@@ -154,6 +156,7 @@ def _state(story: Story, known: Sequence[CaseEvent], start: datetime, moment: da
     if status not in CLOSED:
         tally["open"] += 1
         tally["overdue"] += story.due < moment
+        tally["overdue_step"] += _step_is_late(known) and status is not Status.WAITING_FOR_RESIDENT
         if Rung(last.rung) is Rung.DEPARTMENT and status in (Status.WITH_DEPARTMENT, Status.WAITING_FOR_RESIDENT):
             marks = [_STANDS[Action(e.action)] for e in known if Action(e.action) in _STANDS]
             tally[marks[-1] if marks else "with_department"] += 1
@@ -166,6 +169,18 @@ def _state(story: Story, known: Sequence[CaseEvent], start: datetime, moment: da
     tally["closed_in_time"] += in_time and status in _WORKED
     tally["withdrawn_late"] += not in_time and status is Status.WITHDRAWN
     tally["first_rung"] += status is Status.SOLVED and Rung(closing.rung) is story.first_rung
+
+
+def _step_is_late(known: Sequence[CaseEvent]) -> bool:
+    """Whether whoever has it has been told that their time is over, and has no new one."""
+    late = False
+    for event in known:
+        paused = Status.WAITING_FOR_RESIDENT in (event.from_status, event.to_status)
+        if event.action == Action.OVERDUE:
+            late = True
+        elif event.action in _ANEW or (event.from_status != event.to_status and not paused):
+            late = False
+    return late
 
 
 def _words(known: Sequence[CaseEvent], start: datetime, tally: Counter[str]) -> None:

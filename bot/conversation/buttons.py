@@ -62,9 +62,10 @@ class DigestMore(CallbackData, prefix="g"):
 
 
 class TakeAlert(CallbackData, prefix="a"):
-    """我去看: take up a danger."""
+    """我去看: take up a danger. 报个信: say what was found."""
 
     alert: int
+    act: str = "go"
 
 
 class Home(CallbackData, prefix="h"):

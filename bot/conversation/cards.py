@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 
 from bot.conversation.buttons import CaseDo, Option, Rows, option
 from bot.conversation.phrases import say
-from workflows.case_file import CaseView, Line
+from workflows.case_file import CaseView, Line, may_tap
 from workflows.policy.lifecycle import Action, Rung, Status
 from workflows.policy.privacy import mask, mask_id
 
@@ -39,6 +39,7 @@ ROLE = {
     "department": "部门",
     "system": "小哨",
 }
+_CARD = 800  # characters of a resident's words on a card
 _DONE = {
     Action.OPEN: "反映",
     Action.VERIFY: "核实：属实",
@@ -54,6 +55,7 @@ _DONE = {
     Action.CANNOT_SOLVE: "解决不了",
     Action.CONVENE: "召集协调",
     Action.AGREE: "协商一致",
+    Action.AGREE_PLAN: "协商一致，约定了日期",
     Action.BLOW_WHISTLE: "吹哨",
     Action.PLAN: "有计划",
     Action.REFUSE: "答复：不属于我",
@@ -71,7 +73,7 @@ _DONE = {
     Action.REOPEN: "重新打开",
     Action.ESCALATE: "超时未动，升一级",
     Action.REMIND: "提醒",
-    Action.OVERDUE: "超期催办",
+    Action.OVERDUE: "超时催办",
     Action.JOIN: "邻居加入",
     Action.LEAVE: "一位邻居退出",
     Action.ADD: "补充",
@@ -110,9 +112,17 @@ def clock_line(view: CaseView, now: datetime, zone: tzinfo) -> str:
     if view.status in (Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT):
         return f"您反映以来第{(now - view.opened_at).days + 1}天。"
     late = (
-        "已经超时，正在催。" if view.rung_due_at < now else f"这一步最晚{moment(view.rung_due_at, now, zone)}前有回音。"
+        "这一步已经超时，正在催。"
+        if view.rung_due_at < now
+        else f"这一步最晚{moment(view.rung_due_at, now, zone)}前有回音。"
     )
-    return late + f"第{(now - view.opened_at).days + 1}天，全程限{day(view.whole_due_at, zone)}前。"
+    over = (now - view.whole_due_at).days
+    whole = (
+        f"全程限{day(view.whole_due_at, zone)}前。"
+        if view.whole_due_at >= now
+        else f"全程时限{day(view.whole_due_at, zone)}已过{f'{over}天' if over else ''}，我还在催。"
+    )
+    return late + f"第{(now - view.opened_at).days + 1}天，{whole}"
 
 
 def state_line(view: CaseView) -> str:
@@ -122,6 +132,16 @@ def state_line(view: CaseView) -> str:
     if view.status is Status.TO_JUDGE:
         return f"{view.holder}说办好了：{mask(view.result) or '见照片'}。等您评价。"
     return f"{STATE[view.status]}。"
+
+
+def staff_state(view: CaseView, now: datetime, zone: tzinfo) -> str:
+    """Where a case stands, for a colleague: who has it, and until when."""
+    if view.status is Status.TO_JUDGE:
+        return "已问居民，等居民评价。"
+    if not view.open:
+        return f"{STATE[view.status]}。"
+    until = f"，{moment(view.rung_due_at, now, zone)}前" if view.rung_due_at >= now else "，已超时"
+    return f"{STATE[view.status]}，负责：{view.holder}{until}。"
 
 
 def shortened(text: str, length: int = 60) -> str:
@@ -203,15 +223,28 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",
         f"地点：{view.place or '没说清，请核实'}",
-        f"居民说：{shortened(words, 300)}",
+        f"居民说：{shortened(words, _CARD)}",
     ]
+    if len(words) > _CARD:
+        lines.append(f"（全文{len(words)}字，点“看全文”）")
+    if view.whistle_reason:
+        lines.append(f"社区吹哨的理由：{shortened(mask(view.whistle_reason), 300)}")
     if view.on_behalf_of:
         lines.append(f"（代{view.on_behalf_of}反映）")
     if view.reporters > 1:
         lines.append(f"已有{view.reporters}位居民反映。")
+    lines += _beside(view)
+    if view.open and view.status is not Status.TO_JUDGE:
+        lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复；居民已等{(now - view.opened_at).days}天。")
+    return "\n".join(lines), staff_rows(view, capacity)
+
+
+def _beside(view: CaseView) -> list[str]:
+    """What a colleague has to know beside the words and the place."""
+    lines = []
     if view.photos:
         lines.append(f"附照片{len(view.photos)}张。")
-    if view.department and view.rung is Rung.COMMUNITY:
+    if view.department and view.rung is Rung.COMMUNITY and view.department_unit_id not in view.refused_by:
         lines.append(f"可能的责任单位：{view.department}")
     if view.contact:
         lines.append(f"联系网格员：{view.contact}")
@@ -219,43 +252,62 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         lines.append(f"（涉及{view.about}，已绕开）")
     if view.reopened:
         lines.append(f"居民评价没解决，第{view.reopened}次退回。")
-    if view.open and view.status is not Status.TO_JUDGE:
-        lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复；居民已等{(now - view.opened_at).days}天。")
-    return "\n".join(lines), staff_rows(view, capacity)
+    return lines
 
 
-def staff_rows(view: CaseView, capacity: str) -> Rows:  # noqa: C901 - one return per rung reads best
-    """What may be done with a case at its rung; the use case checks again who taps."""
+def whole_text(view: CaseView) -> str:
+    """Everything that the reporters wrote."""
+    return f"【{view.number}】\n{mask(view.text)}"
+
+
+def staff_rows(view: CaseView, capacity: str) -> Rows:
+    """What this post may do with a case at its rung; the use case checks again who taps."""
 
     def do(text: str, act: str) -> Option:
         return option(text, CaseDo(act=act, case=view.id))
 
-    history = do("看经过", "history")
+    rows = [
+        [do(text, act) for text, act in row if may_tap(act, capacity, view.status) and _of_use(act, view)]
+        for row in _rows_of(view, capacity)
+    ]
+    looks = [do("看经过", "history")]
+    if len(view.text) > _CARD:
+        looks.append(do("看全文", "text"))
+    return [row for row in rows if row] + [looks]
+
+
+def _of_use(act: str, view: CaseView) -> bool:
+    """Whether the case has what the button needs."""
+    return view.has_property if act == "property" else True
+
+
+def _rows_of(view: CaseView, capacity: str) -> list[list[tuple[str, str]]]:
+    """All buttons of a rung, whoever looks."""
     if capacity in ("building_head", "liaison"):
-        return [[do("我看过，已解决", "done"), do("说明情况", "note")]]
+        return [[("我看过，已解决", "done"), ("说明情况", "note")]]
     match view.status:
         case Status.WITH_GRID:
-            rows = [[do("属实", "verify"), do("不属实", "not_true"), do("需补充", "supply")]]
+            first = [("属实", "verify"), ("不属实", "not_true"), ("需补充", "supply")]
             if view.verified:
-                rows = [[do("已解决", "done"), do("需补充", "supply")]]
-            rows.append([do("我来解决", "take_on"), do("请楼栋长", "head")])
-            rows.append([*([do("联系物业", "property")] if view.has_property else []), do("上报社区", "community")])
-            if capacity == "branch_secretary":
-                rows.append([do("协调会", "convene"), do("谈妥了", "agree")])
-            return [*rows, [history]]
+                first = [("已解决", "done"), ("需补充", "supply")]
+            hand = [("联系物业", "property"), ("上报社区", "community")]
+            return [
+                first,
+                [("我来解决", "take_on"), ("请楼栋长", "head")],
+                hand,
+                [("协调会", "convene"), ("谈妥了", "agree")],
+            ]
         case Status.WITH_PROPERTY:
-            return [[do("已解决", "done"), do("解决不了", "cannot")], [do("什么时候去", "accept"), history]]
+            return [[("已解决", "done"), ("解决不了", "cannot")], [("什么时候去", "accept"), ("需补充", "supply")]]
         case Status.WITH_COMMUNITY:
-            rows = [[do("已解决", "done"), do("协调会", "convene"), do("谈妥了", "agree")]]
-            if view.has_property:
-                rows.append([do("转物业", "property")])
-            return [*rows, [do("吹哨", "whistle"), do("需补充", "supply")], [history]]
+            first = [("已解决", "done"), ("协调会", "convene"), ("谈妥了", "agree")]
+            return [first, [("转物业", "property")], [("吹哨", "whistle"), ("需补充", "supply")]]
         case Status.WITH_DEPARTMENT:
-            return [[do("已解决", "done"), do("有计划", "plan")], [do("不属于我", "refuse"), history]]
+            return [[("已解决", "done"), ("有计划", "plan")], [("不属于我", "refuse"), ("需补充", "supply")]]
         case Status.TO_CONFIRM:
-            return [[do("现场确认，好了", "confirm"), do("还没好", "not_fixed")], [history]]
+            return [[("现场确认，好了", "confirm"), ("还没好", "not_fixed")]]
         case _:
-            return [[history]]
+            return []
 
 
 def history(view: CaseView, lines: list[Line], now: datetime, zone: tzinfo, *, masked: bool = True) -> str:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from bot.conversation import digest_text, resident, staff
 from bot.conversation.buttons import DigestMore, option
+from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
 from workflows.digest import Week
 from workflows.people import InvitationRefused
@@ -12,11 +13,11 @@ from workflows.policy.permissions import Role
 TITLES = {
     "/menu": "按类别反映",
     "/cases": "我的诉求",
-    "/digest": "本周简报",
+    "/digest": "简报",
     "/home": "我家在哪",
     "/help": "怎么用",
 }
-STAFF_TITLES = {"/desk": "手头的事", "/digest": "本周简报", "/cases": "我的诉求", "/help": "怎么用"}
+STAFF_TITLES = {"/desk": "手头的事", "/digest": "简报", "/cases": "我的诉求", "/help": "怎么用"}
 
 
 async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
@@ -33,7 +34,7 @@ async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
         case "join":
             await join(talk, rest)
         case "help":
-            await talk.say("help")
+            await help_(talk)
         case "cases":
             await resident.progress(talk)
         case "menu":
@@ -48,6 +49,27 @@ async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
             await invite(talk, rest)
         case _:
             await talk.say("unknown.command")
+
+
+_HELP_OF = {
+    Role.GRID_WORKER: "help.grid",
+    Role.BRANCH_SECRETARY: "help.grid",
+    Role.BUILDING_HEAD: "help.head",
+    Role.LIAISON: "help.head",
+    Role.PROPERTY_STAFF: "help.property",
+    Role.COMMUNITY_SECRETARY: "help.community",
+    Role.COMMUNITY_STAFF: "help.community",
+    Role.DEPARTMENT_LIAISON: "help.department",
+}
+
+
+async def help_(talk: Talk) -> None:
+    """How it is used from this chair: one's posts first, then what everybody may do."""
+    keys = dict.fromkeys(_HELP_OF[d.role] for d in talk.speaker.duties if d.role in _HELP_OF)
+    if not keys:
+        await talk.say("help")
+        return
+    await talk.answer("\n".join([*(say(key) for key in keys), say("help.staff")]))
 
 
 async def hello(talk: Talk) -> None:
@@ -102,8 +124,7 @@ async def invite(talk: Talk, name: str) -> None:
 async def home(talk: Talk, text: str) -> None:
     """Where somebody lives: offered when a report names no place."""
     if not text:
-        known = talk.speaker.home
-        await (talk.say("home.is", home=known.sentence()) if known.known_to_resident else talk.say("home.none"))
+        await resident.known_home(talk)
         return
     found = talk.directory.locate(text, prefer_community=talk.speaker.community_id)
     if not found.routable or found.estate_id is None:
@@ -125,10 +146,12 @@ async def digest(talk: Talk, rest: str) -> None:
         await talk.say("digest.on")
         return
     week = Week.of(talk.now, talk.zone)
-    found = await talk.office.digests.for_person(me, week)
+    running = rest in ("本周", "这周")
+    digests = talk.office.digests
+    found = await (digests.for_person(me, week) if running else digests.asked_for(me))
     for one in found:
-        short, detail = digest_text.render(one)
-        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=week.key))
+        short, detail = digest_text.render(one, running=week.key)
+        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=one.week))
         await talk.answer(short, [[more]] if detail else [])
     if not found:
         await talk.say("digest.none")

@@ -20,10 +20,12 @@ class Draft:
     ranking: list[list[Any]] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
     address: dict[str, Any] = field(default_factory=dict)
+    second_address: dict[str, Any] = field(default_factory=dict)  # of the second matter, where it is elsewhere
     place_asked: int = 0
     kind_asked: int = 0
     declined: bool = False  # the resident has said that no shown case is the same
     unread: bool = False  # the NLU could not be asked; to be read later
+    rereads: int = 0  # how often it was tried again
     on_behalf_of: str = ""
     consent: bool = False
 
@@ -46,6 +48,7 @@ class Dialogue:
     recent: int | None = None  # the case that the last bubbles belong to
     recent_at: str = ""
     asked: str = ""  # location | problem | case | same: what the last reply asked for
+    home_offered: bool = False  # the last question for the place named the known home
     pending: str = ""  # an action that waits for words
     pending_case: int = 0
     pending_unit: int = 0
@@ -56,6 +59,9 @@ class Dialogue:
     which_note: str = ""
     options: list[list[str]] = field(default_factory=list)  # [words, payload] of the last reply's buttons
     act: str = ""  # what the last turn was understood as
+    alarm: int | None = None  # the danger that this chat has called out, while it may still be spoken of
+    alarm_at: str = ""
+    alarm_kind: str = ""
     emergency: bool = False
     handed: bool = False
 

@@ -55,7 +55,7 @@ class OnDuty(BaseFilter):
 def build(storage: TurnStorage) -> Dispatcher:
     """The conversation engine of every channel."""
     dispatcher = Dispatcher(storage=storage)
-    dispatcher.include_routers(_danger(), _commands(), _taps(), _staff(), _residents())
+    dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _taps(), _staff(), _residents())
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
     dispatcher.errors.register(_refused)
@@ -99,7 +99,9 @@ def _staff() -> Router:
     @router.message(OnDuty(), F.text | F.photo | F.caption)
     async def colleague(message: Message, talk: Talk, state: FSMContext) -> None:
         text = message.text or message.caption or ""
-        if not await staff.hear(talk, text):
+        if not (
+            await safety.reports_back(talk, text) or await safety.goes_on(talk, text) or await staff.hear(talk, text)
+        ):
             await resident.hear(talk, text)
         await keep(state, talk.dialogue)
 
@@ -114,7 +116,8 @@ def _residents() -> Router:
         text = message.text or message.caption or ""
         if message.document is not None and not talk.photo and not talk.photo_refused:
             talk.photo_refused = "photo.not_a_photo"
-        await resident.hear(talk, text)
+        if not await safety.goes_on(talk, text):
+            await resident.hear(talk, text)
         await keep(state, talk.dialogue)
 
     @router.message()
@@ -132,63 +135,77 @@ def _residents() -> Router:
     return router
 
 
-def _taps() -> Router:  # noqa: C901 - one small handler per kind of button
-    router = Router(name="taps")
-
-    @router.callback_query(CaseDo.filter())
-    async def case_do(query: CallbackQuery, callback_data: CaseDo, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await _case_do(talk, callback_data)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(Kind.filter())
-    async def kind(query: CallbackQuery, callback_data: Kind, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await resident.choose_kind(talk, callback_data.category, callback_data.case)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(KindMenu.filter())
-    async def kind_menu(query: CallbackQuery, callback_data: KindMenu, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await resident.menu(talk, callback_data.page, callback_data.case)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(Where.filter())
-    async def where(query: CallbackQuery, callback_data: Where, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await resident.choose_place(talk, callback_data.how, callback_data.estate)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(Same.filter())
-    async def same(query: CallbackQuery, callback_data: Same, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await resident.same(talk, callback_data.case)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(Which.filter())
-    async def which(query: CallbackQuery, callback_data: Which, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        note, talk.dialogue.which, talk.dialogue.which_note = talk.dialogue.which_note, "", ""
-        await _case_do(talk, CaseDo(act=callback_data.act, case=callback_data.case), note)
-        await keep(state, talk.dialogue)
+def _duty_taps() -> Router:
+    router = Router(name="duty taps")
 
     @router.callback_query(ToDepartment.filter(), OnDuty())
     async def to_department(query: CallbackQuery, callback_data: ToDepartment, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await staff.whistle(talk, callback_data.case, unit_id=callback_data.unit)
-        await keep(state, talk.dialogue)
-
-    @router.callback_query(DigestMore.filter())
-    async def more(query: CallbackQuery, callback_data: DigestMore, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        await commands.digest_more(talk, callback_data.audience, callback_data.week)
+        await query.answer()
+        await staff.whistle(talk, callback_data.case, unit_id=callback_data.unit, everybody=not callback_data.unit)
+        await _mark(query, talk)
         await keep(state, talk.dialogue)
 
     @router.callback_query(TakeAlert.filter(), OnDuty())
     async def take(query: CallbackQuery, callback_data: TakeAlert, talk: Talk, state: FSMContext) -> None:
-        await _tapped(query)
-        mine = await talk.office.alerts.take(talk.speaker.person_id, callback_data.alert)
-        await talk.say("alert.taken" if mine else "alert.gone")
+        await query.answer()
+        await safety.take(talk, callback_data.alert, callback_data.act)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    return router
+
+
+def _taps() -> Router:
+    router = Router(name="taps")
+
+    @router.callback_query(CaseDo.filter())
+    async def case_do(query: CallbackQuery, callback_data: CaseDo, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await _case_do(talk, callback_data)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Kind.filter())
+    async def kind(query: CallbackQuery, callback_data: Kind, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.choose_kind(talk, callback_data.category, callback_data.case)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(KindMenu.filter())
+    async def kind_menu(query: CallbackQuery, callback_data: KindMenu, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.menu(talk, callback_data.page, callback_data.case)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Where.filter())
+    async def where(query: CallbackQuery, callback_data: Where, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.choose_place(talk, callback_data.how, callback_data.estate)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Same.filter())
+    async def same(query: CallbackQuery, callback_data: Same, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.same(talk, callback_data.case)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Which.filter())
+    async def which(query: CallbackQuery, callback_data: Which, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        note, talk.dialogue.which, talk.dialogue.which_note = talk.dialogue.which_note, "", ""
+        await _case_do(talk, CaseDo(act=callback_data.act, case=callback_data.case), note)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(DigestMore.filter())
+    async def more(query: CallbackQuery, callback_data: DigestMore, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await commands.digest_more(talk, callback_data.audience, callback_data.week)
+        await _mark(query, talk)
         await keep(state, talk.dialogue)
 
     @router.callback_query(F.data == DONE)
@@ -200,19 +217,18 @@ def _taps() -> Router:  # noqa: C901 - one small handler per kind of button
     @router.callback_query()
     async def unknown(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
         talk.act("stale")
-        await _tapped(query)
+        await query.answer()
         await talk.say("stale", why="请直接打字告诉我")
         await keep(state, talk.dialogue)
 
     return router
 
 
-_LOOKS = ("history", "progress", "card", "fix_kind", "fix_place")  # these leave the choice open
+_LOOKS = ("history", "text", "progress", "card", "fix_kind", "fix_place")  # these leave the choice open
 
 
-async def _tapped(query: CallbackQuery) -> None:
-    """The messenger is answered at once; the chosen button stays as a tick, the others go."""
-    await query.answer()
+async def _mark(query: CallbackQuery, talk: Talk) -> None:
+    """The chosen button stays as a tick, the others go; only once it is done: a refusal or a question leaves them."""
     message = query.message
     if not isinstance(message, Message) or message.reply_markup is None:
         return
@@ -220,7 +236,8 @@ async def _tapped(query: CallbackQuery) -> None:
     data = query.data or ""
     label = next((button.text for row in rows for button in row if button.callback_data == data), "")
     looks = data.startswith(("g:", "m:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
-    if label and not looks:
+    prompted = talk.dialogue.pending in staff.ASKS_WORDS or talk.dialogue.pending == "whistle"
+    if label and not looks and not prompted:
         done = InlineKeyboardButton(text=f"✓ {label}", callback_data=DONE)
         await message.edit_reply_markup(reply_markup=InlineKeyboardMarkup(inline_keyboard=[[done]]))
     elif label:
@@ -242,6 +259,9 @@ async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
         case "history":
             view, lines = await talk.office.history(talk.speaker.person_id, data.case)
             await talk.answer(cards.history(view, lines, talk.now, talk.zone))
+        case "text":
+            view = await talk.office.cases.look(talk.speaker.person_id, data.case)
+            await talk.answer(cards.whole_text(view))
         case "card":
             await staff.show(talk, await talk.office.cases.look(talk.speaker.person_id, data.case))
         case act if act in _RESIDENT_ACTS:

@@ -1,27 +1,124 @@
-"""Danger now: the right number at once, from plain code; then the people on duty."""
+"""Danger now: the right number at once, from plain code; then the people on duty, until it is over."""
 
+from datetime import datetime, timedelta
+
+from bot.conversation import words
+from bot.conversation.buttons import Rows, TakeAlert, option
+from bot.conversation.cards import ROLE
+from bot.conversation.phrases import say
+from bot.conversation.resident.message import is_certain, photos
 from bot.conversation.talk import Talk
 from bot.metrics import EMERGENCIES
 from nlu.safety import Danger
+from nlu.understanding import REQUEST_INTENTS
+from workflows.alerts import Raised
 
-_GENERAL = "请先保证自己和家人的安全！\n火警119　急救120　报警110\n请现在就打电话。我已经通知网格员和社区值班的人。"
+# What the words that follow an alarm may be about, without being a new matter.
+_OF_DANGER = {
+    "fire": frozenset({"fire_safety", "electric_hazard", "flying_wire", "power_supply", "pollution"}),
+    "gas": frozenset({"gas"}),
+    "co": frozenset({"gas", "heating"}),
+    "shock": frozenset({"electric_hazard", "power_supply", "flying_wire"}),
+    "lift": frozenset({"elevator"}),
+    "collapse": frozenset({"falling_objects", "leak_repair", "construction", "illegal_building"}),
+    "fall": frozenset({"manhole", "road_damage", "construction"}),
+}
+_WHILE = timedelta(hours=1)  # so long after an alarm its words are taken for more of it
+_SMALL = frozenset({"thanks", "goodbye", "greet", "help"})
 
 
 async def answer(talk: Talk, danger: Danger | None, text: str) -> None:
     """Say what to do and whom to ring; tell everybody on duty. No case is opened: a telephone is faster."""
+    if await reports_back(talk, text, danger) or (danger is None and await _over(talk, text)):
+        return
     kind = danger.kind if danger is not None else "unclear"
     talk.act("emergency")
     talk.dialogue.emergency = True
     EMERGENCIES.labels(kind).inc()
-    await talk.answer(advice(danger))
     where = talk.locate(text, talk.alone)
     if not where.routable and talk.speaker.home.routable:
         where = talk.speaker.home
-    await talk.office.alerts.danger(talk.speaker.person_id, talk.speaker.community_id, kind, text, where)
+    raised = await talk.office.alerts.danger(talk.speaker.person_id, talk.speaker.community_id, kind, text, where)
+    d = talk.dialogue
+    d.alarm, d.alarm_at, d.alarm_kind = raised.id, talk.now.isoformat(), kind
+    await talk.answer(f"{advice(danger)}\n{_who_knows(raised)}")
 
 
 def advice(danger: Danger | None) -> str:
     """What is said to somebody in danger; needs neither database nor NLU."""
-    if danger is None:
-        return _GENERAL
-    return danger.advice + "\n我已经通知网格员和社区值班的人。"
+    return say("danger.general") if danger is None else danger.advice
+
+
+def _who_knows(raised: Raised) -> str:
+    role, name = raised.goes
+    if name:
+        return say("danger.goes", who=f"{ROLE.get(role, '')}{name}")
+    return say("danger.told") if raised.told else say("danger.nobody")
+
+
+async def goes_on(talk: Talk, text: str) -> bool:
+    """Words that follow an alarm: that it is over, more of it, or where the help is. False: something else."""
+    d = talk.dialogue
+    if not _alarmed(talk):
+        return False
+    if await _over(talk, text):
+        return True
+    u = talk.alone
+    if d.draft is not None or d.pending or talk.speaker.staff or not text.strip() or len(text) > 200:
+        return False
+    if u is not None:
+        other = u.intent in REQUEST_INTENTS and u.intent not in _OF_DANGER.get(d.alarm_kind, frozenset())
+        if is_certain(talk, u) and (u.intent in _SMALL or u.intent == "withdraw" or (other and len(text) > 8)):
+            return False
+        if u.intent == "out_of_scope" and u.confidence >= 0.9:
+            return False
+    talk.act("alarm")
+    raised = await talk.office.alerts.add(talk.speaker.person_id, d.alarm or 0, text, photos(talk))
+    await talk.answer(f"{say('danger.added')}\n{_who_knows(raised)}")
+    return True
+
+
+def _alarmed(talk: Talk) -> bool:
+    d = talk.dialogue
+    return d.alarm is not None and talk.now - datetime.fromisoformat(d.alarm_at) <= _WHILE
+
+
+async def _over(talk: Talk, text: str) -> bool:
+    """没事了, 人救出来了: told to those on duty; whoever went still looks."""
+    if not _alarmed(talk) or not words.all_clear(text):
+        return False
+    talk.act("all_clear")
+    await talk.office.alerts.clear(talk.speaker.person_id, talk.dialogue.alarm or 0, text)
+    talk.dialogue.alarm = None
+    await talk.say("danger.over")
+    return True
+
+
+# ---- those who go
+
+
+async def take(talk: Talk, alert_id: int, act: str) -> None:
+    """我去看, and afterwards 报个信."""
+    if act == "go" and not await talk.office.alerts.take(talk.speaker.person_id, alert_id):
+        await talk.say("alert.gone")
+        return
+    talk.dialogue.pending, talk.dialogue.pending_case = "alert", alert_id
+    if act == "go":
+        rows: Rows = [[option("报个信", TakeAlert(alert=alert_id, act="report"))]]
+        await talk.say("alert.taken", rows)
+    else:
+        await talk.say("alert.ask")
+
+
+async def reports_back(talk: Talk, text: str, danger: Danger | None = None) -> bool:
+    """What whoever went has found: the words after 我去看."""
+    d = talk.dialogue
+    if d.pending != "alert" or (not text.strip() and not talk.photo):
+        return False
+    alert_id, d.pending = d.pending_case, ""
+    talk.act("alert_report")
+    await talk.office.alerts.report(talk.speaker.person_id, alert_id, text.strip(), photos(talk))
+    rows: Rows = [[option("再报个信", TakeAlert(alert=alert_id, act="report"))]]
+    told = say("alert.reported")
+    await talk.answer(f"{danger.advice}\n{told}" if danger is not None else told, rows)
+    return True

@@ -30,7 +30,6 @@ ASKS_WORDS = {
 }
 _RESULTS = frozenset({"done", "confirm", "not_fixed", "not_true"})  # "河道喷药消杀完了" names the matter as well
 _NO_PHOTO = re.compile(r"无照片|没有?照片|没照片|拍不了")
-_NUMBER = re.compile(r"[A-Za-z]{2}\d{6}-\d{2,}")
 _DATE = re.compile(r"(?:(?P<month>\d{1,2})\s*月\s*)?(?P<day>\d{1,2})\s*[日号]")
 _MONTH = re.compile(r"(?P<month>\d{1,2})月(?P<part>初|中旬?|底|份)?")
 _DAYS = re.compile(r"(?P<n>\d{1,3}|[一二两三四五六七八九十])\s*天(?:之?内|后|以内)?")
@@ -48,11 +47,15 @@ async def hear(talk: Talk, text: str) -> bool:
         return False
     if await _answers_which(talk, text):
         return True
+    if talk.speaker.has(Role.GRID_WORKER, Role.BUILDING_HEAD) and words.nothing_found(text):
+        talk.act("patrol")
+        await talk.say("patrol.nothing")
+        return True
     desk = await talk.office.handling.on_my_desk(talk.speaker.person_id)
-    number = _NUMBER.search(text)
+    number, rest = words.case_number(text)
     if number:
-        view = await talk.office.cases.by_number(talk.speaker.person_id, number.group())
-        word = staff_words.read(text.replace(number.group(), ""), view.status, view.rung)
+        view = await talk.office.cases.by_number(talk.speaker.person_id, number)
+        word = staff_words.read(rest, view.status, view.rung)
         if word is None:
             await show(talk, view)
         else:
@@ -68,9 +71,9 @@ async def hear(talk: Talk, text: str) -> bool:
 async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> bool:
     readings = [(view, staff_words.read(text, view.status, view.rung)) for view in desk]
     able = [(view, word) for view, word in readings if word is not None]
-    if not able:
-        return False
     u = talk.alone
+    if not able:
+        return await _unread(talk, text, desk)
     found = talk.locate(text, u)
     report = u is not None and u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
     elsewhere = found.building or found.place
@@ -90,6 +93,32 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
     lines = [say("which"), *(f"{n}. {cards.case_line(v, 16)}" for n, (v, _) in enumerate(able[:8], 1))]
     rows: Rows = [[option(cards.option_line(v), Which(act=w.act, case=v.id))] for v, w in able[:8]]
     await talk.answer("\n".join(lines), rows, asks="case")
+    return True
+
+
+_SMALL = frozenset({"greet", "thanks", "goodbye", "help", "ask_progress", "human", "propose_topic", "emergency"})
+
+
+async def _unread(talk: Talk, text: str, desk: Sequence[CaseView]) -> bool:
+    """A colleague's line that fits no button. With work on the desk it is about that, unless it reports a find."""
+    u = talk.alone
+    found = talk.locate(text, u)
+    if u is not None:
+        report = u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
+        if (report and found.known_to_resident) or (u.intent in _SMALL and u.confidence >= talk.settings.nlu.act_above):
+            return False
+    near = [v for v in desk if _shares_words(text, v)] or [v for v in desk if v.id == talk.dialogue.focus] or desk
+    if len(near) > 1 or u is None:
+        return False
+    view = near[0]
+    talk.act("unclear")
+    talk.dialogue.which_note = text
+    rows = [
+        [option(o.text, Which(act=CaseDo.unpack(o.data).act, case=view.id)) for o in row]
+        for row in cards.staff_rows(view, capacity_in(talk, view))
+    ]
+    rows.append([option("只记一笔", Which(act="note", case=view.id))])
+    await talk.say("staff.unclear", rows, line=cards.case_line(view, 20))
     return True
 
 
@@ -169,7 +198,7 @@ async def _photo(talk: Talk, desk: Sequence[CaseView]) -> bool:
 
 async def _completes(talk: Talk, text: str) -> bool:
     d = talk.dialogue
-    if not d.pending or d.pending == "fix_place":
+    if d.pending not in ASKS_WORDS and d.pending != "whistle":
         return False
     act, case_id = d.pending, d.pending_case
     if words.never_mind(text) or text.strip() in ("取消", "不", "算了"):
@@ -263,7 +292,10 @@ async def _act(talk: Talk, act: str, case_id: int, note: str, photos: list[str])
         case "convene":
             return await h.convene(me, case_id, note)
         case "agree":
-            return await h.agree(me, case_id, note)
+            local = talk.now.astimezone(talk.zone)
+            day = planned_day(note, local)
+            later = day if day is not None and day.date() > local.date() else None
+            return await h.agree(me, case_id, note, later)
         case "plan":
             day = planned_day(note, talk.now.astimezone(talk.zone))
             if day is None:
@@ -280,10 +312,10 @@ async def _act(talk: Talk, act: str, case_id: int, note: str, photos: list[str])
 
 
 async def _done(talk: Talk, view: CaseView) -> None:
-    await talk.say("staff.done", number=view.number, state=cards.state_line(view))
+    await talk.say("staff.done", number=view.number, state=cards.staff_state(view, talk.now, talk.zone))
 
 
-async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0) -> None:
+async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0, *, everybody: bool = False) -> None:
     """吹哨: choose the department, give the reason, then the photo or why there is none."""
     d = talk.dialogue
     view = await talk.office.cases.look(talk.speaker.person_id, case_id)
@@ -292,7 +324,7 @@ async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0) ->
         named = [u for u in talk.directory.units_of(view.community_id, "department") if named_in(u.name, note)]
         unit_id = named[0].id if named else 0
     if not unit_id:
-        await talk.say("need.department", department_rows(talk, view))
+        await talk.say("need.department", department_rows(talk, view, everybody=everybody))
         return
     d.pending, d.pending_case, d.pending_unit, d.pending_note = "whistle", case_id, unit_id, ""
     if note:
@@ -307,15 +339,23 @@ def named_in(name: str, text: str) -> bool:
     return name in text or (len(short) >= 3 and short in text)
 
 
-def department_rows(talk: Talk, view: CaseView) -> Rows:
-    """The likely department first, then those that answer for the category, then the others."""
+def department_rows(talk: Talk, view: CaseView, *, everybody: bool = False) -> Rows:
+    """The likely department first, then those that answer for the category; all of them after another tap.
+
+    Who has refused this case already is not offered again until everybody is asked for.
+    """
     units = talk.directory.units_of(view.community_id, "department")
     answering = {u.id for u in talk.directory.departments_for(view.community_id, view.category)}
     proposed = talk.directory.department(view.community_id, view.proposed) if view.proposed else None
     likely = proposed.id if proposed is not None else view.department_unit_id
     ordered = sorted(units, key=lambda u: (u.id != likely, u.id not in answering, u.name))
-    buttons = [option(u.name, ToDepartment(case=view.id, unit=u.id)) for u in ordered[:30]]
-    return [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
+    offered = [u for u in ordered if u.id not in view.refused_by and (u.id == likely or u.id in answering)]
+    short = bool(offered) and not everybody
+    buttons = [option(u.name, ToDepartment(case=view.id, unit=u.id)) for u in (offered[:4] if short else ordered[:60])]
+    rows = [[button] for button in buttons] if short else [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
+    if short:
+        rows.append([option("其他部门…", ToDepartment(case=view.id, unit=0))])
+    return rows
 
 
 def proposed_owner(text: str) -> str:
@@ -386,7 +426,7 @@ async def desk(talk: Talk) -> None:
         return
     lines = [say("desk.title", n=len(views))]
     for view in views[:10]:
-        late = "（超时）" if view.rung_due_at < talk.now else ""
+        late = "（这一步超时）" if view.rung_due_at < talk.now else ""
         lines.append(f"{cards.case_line(view, 20)}{late}")
     rows: Rows = [[option(cards.option_line(view), CaseDo(act="card", case=view.id))] for view in views[:10]]
     await talk.answer("\n".join(lines), rows)

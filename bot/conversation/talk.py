@@ -78,6 +78,7 @@ class Talk:
     joined: Understanding | None = None
     alike: Mapping[int, float] = field(default_factory=dict)  # what the reader thinks of open cases nearby
     photo: str = ""
+    photo_used: bool = False  # it has found its report or its case
     photo_refused: str = ""
     channel: str = "web"
     said: list[str] = field(default_factory=list)
@@ -117,6 +118,8 @@ class Talk:
         """The address that a message names."""
         entities: dict[str, list[str]] = {}
         for entity in understanding.entities if understanding is not None else ():
+            if entity.value not in text:
+                continue  # of another clause
             entities.setdefault(entity.kind, []).append(entity.value)
         return self.directory.locate(
             text, prefer_community=self.speaker.community_id, entities=entities, home=self.speaker.home

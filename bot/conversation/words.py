@@ -181,3 +181,104 @@ def chosen(text: str, options: list[list[str]], *, numbered: bool = True) -> str
         if plain == _DECORATION.sub("", words):
             return payload
     return ""
+
+
+_OVER = re.compile(
+    r"没(什么|啥)?事儿?了|不要紧了|平安|脱险|脱困|得救|缓过来|虚惊|误会|看错|弄错|解除|控制住|不用(再)?来了|别来了|"
+    r"(人|娃|孩子|老人|都|已经?|自己|给|全)(都|已经)?(给)?(救|弄|拉|抱|放)?(出来|上来|下来)了|救(出|下|上|活|过来)|"
+    r"(火|烟)?(已经?|都|给|全)?(扑灭|灭|熄|浇灭)了|阀门?(已经?|也|都)?关|关(了|上|好|掉)(总)?(阀|闸|气|电|火)|拉了?闸|"
+    r"没味儿?了|闻不(见|到|着)了?|不闻见|味儿?(都|已经)?散|散(了|完)|不冒(烟|火|水|火花)了|不晕了|醒(了|过来)|"
+    r"送(到|去|上|往)?(了)?(医院|急诊|救护车)|接走了|找(到|着|回来?)了|(120|119|110|救护车|消防员?|警察|民警|医生|大夫)(的人)?(已经|都)(来|到)了"
+)
+_NOT_OVER = re.compile(
+    r"(还没|没有|没|未|还不|不能|别)(能|有)?(给|把|人)?(出来|救|灭|醒|找|关|来|到|好|散|接)|又(着|冒|闻|晕)"
+)
+
+
+def all_clear(text: str) -> bool:
+    """没事了、人救出来了、阀门关了: what was a danger is over; not when it is asked, or half denied."""
+    return (
+        bool(_OVER.search(text))
+        and not _NOT_OVER.search(text)
+        and not re.search(r"[吗么没]?[?？]\s*$|[吗么]\s*$", text)
+    )
+
+
+_ASKS_HOME = re.compile(
+    r"(你们?)?(知道|记得)?(我家|我住|我的(家|地址|住址))(是)?(在)?(哪|哪儿|哪里|什么地方|几号楼)(儿|呢|吗|啊|知道吗)?[？?。]?"
+)
+_ASKS = re.compile(r"[?？]\s*$|(吗|呢|没有|不)\s*$|哪儿?|哪里|什么时候|甚会儿|多久|几时|怎么(样|还|不)|咋")
+
+
+def asks_home(text: str) -> bool:
+    """我家在哪: a question about what we know, no place."""
+    return bool(_ASKS_HOME.fullmatch(text.strip()))
+
+
+def asks(text: str) -> bool:
+    """Whether a line asks something, so that a place in it is no correction."""
+    return bool(_ASKS.search(text))
+
+
+def bare_number(text: str) -> bool:
+    """第三个, 选2: an answer to a question that nobody has asked."""
+    return bool(_NUMBER.fullmatch(text.strip()))
+
+
+_CASE_NUMBER = re.compile(r"([A-Za-z]{2})\s?(\d{6})\s?[-—–_]?\s?(\d{2,})")
+
+
+def case_number(text: str) -> tuple[str, str]:
+    """The number of a case that a line names, written properly, and the rest of the line; "" when it names none."""
+    found = _CASE_NUMBER.search(text)
+    if found is None:
+        return "", text
+    rest = (text[: found.start()] + text[found.end() :]).strip(" ，,。：:【】[]")
+    return f"{found[1].upper()}{found[2]}-{found[3]}", rest
+
+
+_ONLY_MINE = re.compile(
+    r"(就)?(在|是)?(我|咱|俺)?(们|的)?(这|那)?(小区|院|楼|家|单元)?(里|内|外|下|后|前|上|道|门口|这儿|那儿|附近|旁边|这里)*[的啊呢吧。，]*"
+)
+
+
+def only_mine(text: str) -> bool:
+    """我家门口, 我们楼下: a place that only those can find who know where the speaker lives."""
+    return bool(_ONLY_MINE.fullmatch(text.strip()))
+
+
+_BARE_NO = re.compile(
+    r"(都|还|根本|压根)?(没有?|不行|不满意|没解决|没好|没修好|没弄好|没有解决|只?解决了?(一)?部分|部分(解决)?|一半)"
+)
+
+
+def tells_why(text: str) -> bool:
+    """Whether a verdict says what is still wrong, and not only that something is."""
+    bare = _DECORATION.sub("", text)
+    return len(bare) > 6 and not _BARE_NO.fullmatch(bare)
+
+
+_WITHDRAWS = re.compile(r"撤(回|销|了|掉)|取消|不用(办|管|修|弄)了|不(办|弄|报|反映)了|^算了")
+
+
+def withdraws(text: str) -> bool:
+    """撤回, 不用办了."""
+    return bool(_WITHDRAWS.search(text))
+
+
+_NOTHING_FOUND = re.compile(
+    r"(巡|转|走|查)(查|逻|了|完|过)?.{0,12}(没(有)?(发现)?(什么|啥)?(问题|情况|异常|隐患)|未发现|一切(都)?正常|都(挺)?好|没事)"
+)
+
+
+def nothing_found(text: str) -> bool:
+    """巡查一圈，没发现问题."""
+    return len(text) <= 40 and bool(_NOTHING_FOUND.search(text))
+
+
+_WHO = re.compile(r"(你|您)(到底|究竟)?(是不是|是)?.{0,4}(机器人|真人|人工智能|AI|ai|程序|谁|什么东西|人(吗|还是))")
+
+
+def asks_who(text: str) -> bool:
+    """你是机器人吗."""
+    return bool(_WHO.search(text))

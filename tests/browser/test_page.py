@@ -21,7 +21,8 @@ REPORT = "富邦小区河边那片晚上没法开窗，胳膊上全是包"
 pytestmark = [pytest.mark.browser, pytest.mark.rasa]
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Where the browser is; without one these tests are skipped."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
@@ -75,7 +76,7 @@ async def browser() -> AsyncIterator[Browser]:
     """Headless Chromium."""
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(
-            executable_path=_chromium(),
+            executable_path=chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
         )
         yield opened
@@ -133,6 +134,10 @@ async def test_one_person_plays_resident_grid_worker_and_secretary_on_a_phone(ad
     await hand.writes(REPORT)
     await hand.reads("收到，已登记")
     await hand.shot("resident")
+    await page.get_by_test_id("back").click()
+    # Without a reload: the grid worker's chair shows that something came.
+    await expect(page.get_by_test_id("chair-1003").get_by_test_id("badge")).to_be_visible(timeout=PATIENCE)
+    await expect(page).to_have_title(re.compile(r"^\(\d+\) 会话"))
 
     await hand.sits("1003")
     await hand.reads(REPORT)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.directory_file.checking import checked
 from workflows.directory_file.posts import Scope, default_grid, default_unit
+from workflows.directory_file.ranges import building_list, room_list
 from workflows.directory_file.reading import read
 from workflows.directory_file.register import DirectoryFileError, Problem, Register, Row, handle_of, people_by_handle
 from workflows.directory_file.vocabulary import (
@@ -24,9 +25,7 @@ from workflows.directory_file.vocabulary import (
     ROLES,
     TABLE,
     UNIT_KINDS,
-    building_list,
     code_of,
-    room_list,
 )
 from workflows.models import Base, Building, Community, Estate, Grid, Household, Landmark, Person, Post, Unit
 from workflows.policy.permissions import Role
@@ -205,7 +204,7 @@ class _Import:
         known = {(building.estate_id, building.number): building for building in await self._known(Building)}
         for row in self.rows["buildings"]:
             estate = self.estates[row["community"], row["estate"]]
-            for number in building_list(row.several("numbers")) or ():
+            for number in building_list(row.several("numbers")):
                 values = {
                     "community_id": self._id(row),
                     "estate_id": estate.id,
@@ -232,7 +231,8 @@ class _Import:
         for row in self.rows["households"]:
             building = self.buildings[_building(row)]
             unit = unit_number(row["unit"]) or row["unit"]
-            for room in room_list(row.several("rooms")):
+            counted = self.communities[row["community"]].kind == "village" or building.number.endswith("排")
+            for room in room_list(row.several("rooms"), counted=counted):
                 values = {
                     "community_id": self._id(row),
                     "building_id": building.id,
@@ -276,14 +276,13 @@ class _Import:
         current = [post for post in await self._known(Post) if post.until is None]
         known = {tuple(getattr(post, key) for key in _IDENTITY): post for post in current}
         grids = {grid.id: grid for grid in self.grids.values()}
-        kept: set[int] = set()
-        for row in self.rows["posts"]:
-            values = self._post(row, grids)
-            post = known.get(tuple(values[key] for key in _IDENTITY))
-            if post is None:
+        every = (self._post(row, grids) for row in self.rows["posts"])
+        # A post that stands in the file twice, in whatever words, is one.
+        wanted = {tuple(values[key] for key in _IDENTITY): values for values in every}
+        for identity, values in wanted.items():
+            if identity not in known:
                 self._put("posts", None, Post, values | {"since": self.now})
-            else:
-                kept.add(post.id)
+        kept = {post.id for identity, post in known.items() if identity in wanted}
         return [post for post in current if post.id not in kept]
 
     def _post(self, row: Row, grids: Mapping[int, Grid]) -> dict[str, Any]:

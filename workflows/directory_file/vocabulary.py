@@ -1,14 +1,12 @@
-"""What may be written in the file: its codes with their Chinese words, its tables with their headers, its ranges."""
+"""What may be written in the file: its codes with their Chinese words, its tables with their headers."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rapidfuzz import process
 
 from workflows.policy.permissions import Role
-from workflows.policy.places import building_number, half_width
 
 # ---- codes, each with its words; the first word is the one that is written
 
@@ -126,11 +124,13 @@ class Table:
         return next(column.header for column in self.columns if column.key == key)
 
 
-_COMMUNITY = Column("community", "社区", ("所属社区", "社区名称", "村", "社区（村）", "社区(村)"))
-_PHONE = Column("phone", "电话", ("联系电话", "手机", "手机号", "联系方式", "手机号码"))
-_GRID = Column("grid", "网格", ("所属网格", "网格名称"))
-_ESTATE = Column("estate", "小区", ("所属小区", "小区名称", "自然村"))
-_BUILDING = Column("building", "楼号", ("楼栋", "楼栋号", "楼", "排", "楼号（排）"))
+_COMMUNITY = Column("community", "社区", ("所属社区", "社区名称", "村", "社区/村", "村/社区", "社区村"))
+_PHONE = Column(
+    "phone", "电话", ("联系电话", "手机", "手机号", "联系方式", "手机号码", "电话号码", "手机电话", "联系手机")
+)
+_GRID = Column("grid", "网格", ("所属网格", "网格名称", "所在网格", "负责网格", "网格号"))
+_ESTATE = Column("estate", "小区", ("所属小区", "小区名称", "所在小区", "负责小区", "自然村"))
+_BUILDING = Column("building", "楼号", ("楼栋", "楼栋号", "负责楼栋", "栋号", "幢号", "楼", "排"))
 _ALIASES = Column("aliases", "别名", ("俗称", "简称", "曾用名"), several=True)
 TABLES = (
     Table(
@@ -174,8 +174,8 @@ TABLES = (
             Column("name", "名称", ("小区", "小区名称")),
             _ALIASES,
             _GRID,
-            Column("property", "物业", ("物业公司", "物业企业", "物业服务企业")),
-            Column("committee", "业委会", ("业委会或物管会", "业主组织", "业委会/物管会")),
+            Column("property", "物业", ("物业公司", "物业企业", "物业服务企业", "物业服务公司", "物业单位")),
+            Column("committee", "业委会", ("业委会或物管会", "业主组织", "业委会/物管会", "业主委员会", "物管会")),
         ),
     ),
     Table(
@@ -184,7 +184,7 @@ TABLES = (
         (
             _COMMUNITY,
             _ESTATE,
-            Column("numbers", "楼号", ("楼栋", "楼栋号", "楼", "排"), several=True),
+            Column("numbers", "楼号", ("楼栋", "楼栋号", "栋号", "幢号", "楼", "排"), several=True),
             Column("units", "单元数", ("单元", "单元个数")),
             _GRID,
         ),
@@ -198,7 +198,7 @@ TABLES = (
             _ESTATE,
             _BUILDING,
             Column("unit", "单元", ("单元号",)),
-            Column("rooms", "房号", ("门牌", "户", "户号", "房间号"), several=True),
+            Column("rooms", "房号", ("门牌", "门牌号", "户", "户号", "室号", "房间", "房间号"), several=True),
         ),
     ),
     Table(
@@ -207,12 +207,12 @@ TABLES = (
         (
             _COMMUNITY,
             Column("key", "编号", ("人员编号", "序号编码")),
-            Column("name", "姓名", ("名字",)),
+            Column("name", "姓名", ("名字", "人员姓名")),
             _PHONE,
             _ESTATE,
             _BUILDING,
             Column("unit", "单元", ("单元号",)),
-            Column("room", "房号", ("门牌", "户号", "房间号")),
+            Column("room", "房号", ("门牌", "门牌号", "户号", "室号", "房间", "房间号")),
             Column("digest", "周报", ("接收周报",)),
         ),
     ),
@@ -221,9 +221,9 @@ TABLES = (
         "岗位",
         (
             _COMMUNITY,
-            Column("person", "人员", ("人员编号", "编号", "姓名")),
-            Column("role", "岗位", ("职务", "角色")),
-            Column("unit", "单位", ("单位名称", "所属单位")),
+            Column("person", "人员", ("人员编号", "编号", "姓名", "人员姓名")),
+            Column("role", "岗位", ("岗位名称", "职务", "职位", "角色")),
+            Column("unit", "单位", ("单位名称", "所属单位", "所在单位", "工作单位")),
             _GRID,
             _ESTATE,
             _BUILDING,
@@ -232,40 +232,3 @@ TABLES = (
     ),
 )
 TABLE = {table.key: table for table in TABLES}
-
-
-# ---- ranges
-
-_RANGE = re.compile(r"(.+?)[-~～至到](.+)")
-_ROOM_RANGE = re.compile(r"(\d+)(号?)[-~～至到](\d+)(号?)")
-
-
-def building_list(words: Sequence[str]) -> list[str] | None:
-    """1-8、10号楼、A座 as numbers; None if a part is no building."""
-    out: list[str] = []
-    for part in words:
-        ends = _RANGE.fullmatch(half_width(part))
-        if ends is None:
-            number = building_number(part)
-            if not number:
-                return None
-            out.append(number)
-            continue
-        row = "排" if "排" in ends[2] else ""
-        first, last = (building_number(end).removesuffix("排") for end in ends.groups())
-        if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
-            return None
-        out += [f"{number}{row}" for number in range(int(first), int(last) + 1)]
-    return out
-
-
-def room_list(words: Sequence[str]) -> list[str]:
-    """101、102 as they are; 1-12号 as twelve doors."""
-    out: list[str] = []
-    for part in words:
-        ends = _ROOM_RANGE.fullmatch(half_width(part))
-        if ends and int(ends[1]) <= int(ends[3]) <= int(ends[1]) + 200:
-            out += [f"{number}{ends[4]}" for number in range(int(ends[1]), int(ends[3]) + 1)]
-        else:
-            out.append(part)
-    return out

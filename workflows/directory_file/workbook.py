@@ -65,12 +65,15 @@ def _read_sheet(sheet: Worksheet, table: Table, register: Register) -> None:
             register.error(f"{sheet.title}表", "找不到表头", f"请写一行表头：{headers}")
         return
     at, columns = head
+    _warn_of_unread(sheet.title, grid[at], columns, table, register)
     community = ""
     for number, cells in enumerate(grid[at + 1 :], start=at + 2):
+        if _is_remark(cells) or _is_header(cells, columns, table):
+            continue
         row = Row(f"{sheet.title}表第{number}行", {})
         for place, column in columns.items():
             row.values[column.key] = _cell(cells[place] if place < len(cells) else None, row, column, register)
-        if not any(value for key, value in row.values.items() if key != "community") or _is_remark(cells):
+        if not any(value for key, value in row.values.items() if key != "community"):
             continue
         # Offices write the community once and leave the lines below it empty.
         row.values["community"] = community = row["community"] or community
@@ -89,17 +92,52 @@ def _cells(sheet: Worksheet) -> list[list[Any]]:
 
 
 def _header(grid: list[list[Any]], table: Table) -> tuple[int, dict[int, Column]] | None:
-    """The first row that holds at least two known headers; titles and remarks may stand above it."""
-    for at, cells in enumerate(grid[:12]):
-        columns: dict[int, Column] = {}
-        for place, value in enumerate(cells):
-            name = re.sub(r"\s|\*|[（(].*?[)）]$", "", str(value or ""))
-            column = table.column(name)
-            if column and column not in columns.values():
-                columns[place] = column
+    """The first row that holds at least two known headers; titles and remarks may stand above it.
+
+    Of a header of two lines (住址 above 小区 and 楼号) it is the line that tells more.
+    """
+    known = [_known_headers(cells, table) for cells in grid[:13]]
+    for at, columns in enumerate(known[:12]):
         if len(columns) >= 2:
-            return at, columns
+            below = known[at + 1] if at + 1 < len(known) else {}
+            return (at + 1, below) if len(below) > len(columns) else (at, columns)
     return None
+
+
+def _known_headers(cells: Sequence[Any], table: Table) -> dict[int, Column]:
+    columns: dict[int, Column] = {}
+    for place, value in enumerate(cells):
+        column = table.column(_title(value))
+        if column and column not in columns.values():
+            columns[place] = column
+    return columns
+
+
+def _title(value: Any) -> str:
+    return re.sub(r"\s|\*|[（(].*?[)）]$", "", str(value or ""))
+
+
+def _is_header(cells: Sequence[Any], columns: Mapping[int, Column], table: Table) -> bool:
+    """The header once more: above every block, or as the second line of a header of two lines."""
+    said = {place: _title(cells[place]) for place in columns if place < len(cells) and cells[place] is not None}
+    return bool(said) and all(table.column(name) is columns[place] for place, name in said.items())
+
+
+_NO_MATTER = frozenset({"序号", "备注", "说明", "年龄", "性别", "民族", "身份证号", "身份证号码", "政治面貌"})
+
+
+def _warn_of_unread(
+    title: str, header: Sequence[Any], columns: Mapping[int, Column], table: Table, register: Register
+) -> None:
+    names = [_title(value) for place, value in enumerate(header) if place not in columns and value is not None]
+    used = {_title(header[place]) for place in columns}  # merged over several columns, of which the first is read
+    if unread := [name for name in dict.fromkeys(names) if name and name not in _NO_MATTER | used]:
+        free = [column.header for column in table.columns if column not in columns.values()]
+        remedy = f"需要导入的话，请把表头改成：{'、'.join(free)}" if free else "不需要导入就不用管"
+        register.warn(f"{title}表", f"没有读这些列：{'、'.join(unread)}", remedy)
+
+
+_CELL_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"})
 
 
 def _cell(value: Any, row: Row, column: Column, register: Register) -> str:
@@ -112,6 +150,9 @@ def _cell(value: Any, row: Row, column: Column, register: Register) -> str:
             "请把单元格格式改为“文本”后重新填写，如 3-12",
         )
         return ""
+    if value in _CELL_ERRORS:
+        register.error(row.where, f"“{column.header}”的公式出错了（{value}）", "请改好公式，或直接填写内容")
+        return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
@@ -120,7 +161,7 @@ def _cell(value: Any, row: Row, column: Column, register: Register) -> str:
 def _is_remark(cells: Sequence[Any]) -> bool:
     """合计 and 备注 lines stand below the entries and are none."""
     first = next((str(cell).strip() for cell in cells if cell is not None and str(cell).strip()), "")
-    return bool(re.match(r"合计|总计|小计|备注|说明|填表|注[:：]", first))
+    return bool(re.match(r"合计|总计|小计|备注|说明|填表|制表|填报|审核|注[:：]", first))
 
 
 # ---- writing

@@ -49,6 +49,7 @@ class Case(Base):
     department_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # the route's proposal
     about_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # complained about: goes around it
     about_committee: Mapped[bool] = mapped_column(default=False)  # complained about: the owners' committee
+    about_grid: Mapped[bool] = mapped_column(default=False)  # complained about: grid worker or branch secretary
     verified: Mapped[bool] = mapped_column(default=False)
     proactive: Mapped[bool] = mapped_column(default=False)  # 未诉先办: found on patrol
 
@@ -206,7 +207,7 @@ class Correction(Base):
 
 
 class Alert(Base):
-    """A message that spoke of danger now, and who among the people on duty took it up."""
+    """A message that spoke of danger now, who among the people on duty took it up, and what they found."""
 
     __tablename__ = "alerts"
 
@@ -216,8 +217,15 @@ class Alert(Base):
     kind: Mapped[str] = mapped_column(String(30))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
+    grid_id: Mapped[int | None] = mapped_column(ForeignKey("grids.id"))
+    estate_id: Mapped[int | None] = mapped_column(ForeignKey("estates.id"))
+    building_id: Mapped[int | None] = mapped_column(ForeignKey("buildings.id"))
+    place: Mapped[str] = mapped_column(String(200), default="")
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     taken_at: Mapped[datetime | None]
+    report: Mapped[str] = mapped_column(Text, default="")  # what whoever went has found
+    reported_at: Mapped[datetime | None]
+    cleared_at: Mapped[datetime | None]  # when who called said that it is over
 
 
 class DigestIssue(Base):

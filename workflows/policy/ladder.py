@@ -48,6 +48,7 @@ class Ladder:
     judge_again: Clock
     supply: Clock
     remind_before: Clock
+    alert: Clock  # a danger that nobody has gone to is called out again after this
     chase: Clock  # how often a rung that nobody stands above is reminded after its deadline
     reopen_days: int
     flag_refusals: int

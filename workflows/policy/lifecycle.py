@@ -46,6 +46,7 @@ class Action(StrEnum):
     CANNOT_SOLVE = "cannot_solve"
     CONVENE = "convene"
     AGREE = "agree"
+    AGREE_PLAN = "agree_plan"  # agreed upon, to be done on a day that was named
     BLOW_WHISTLE = "blow_whistle"
     PLAN = "plan"
     REFUSE = "refuse"
@@ -106,6 +107,7 @@ TRANSITIONS: dict[tuple[Status, Action], Status | To] = {
     (Status.WITH_GRID, Action.HAND_TO_COMMUNITY): Status.WITH_COMMUNITY,
     (Status.WITH_GRID, Action.CONVENE): To.SAME,
     (Status.WITH_GRID, Action.AGREE): Status.TO_JUDGE,
+    (Status.WITH_GRID, Action.AGREE_PLAN): To.SAME,
     (Status.WITH_GRID, Action.REPORT_RESULT): Status.TO_JUDGE,  # the grid worker is the witness
     (Status.WITH_GRID, Action.ESCALATE): To.NEXT,
     # 物业: 已解决 or 解决不了; "如果物业无法解决" it climbs.
@@ -118,6 +120,7 @@ TRANSITIONS: dict[tuple[Status, Action], Status | To] = {
     (Status.WITH_COMMUNITY, Action.ACCEPT): To.SAME,
     (Status.WITH_COMMUNITY, Action.CONVENE): To.SAME,
     (Status.WITH_COMMUNITY, Action.AGREE): Status.TO_CONFIRM,
+    (Status.WITH_COMMUNITY, Action.AGREE_PLAN): To.SAME,
     (Status.WITH_COMMUNITY, Action.REPORT_RESULT): Status.TO_CONFIRM,
     (Status.WITH_COMMUNITY, Action.HAND_TO_PROPERTY): Status.WITH_PROPERTY,
     (Status.WITH_COMMUNITY, Action.BLOW_WHISTLE): Status.WITH_DEPARTMENT,

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from workflows.policy.lifecycle import Action
+from workflows.policy.lifecycle import Action, Rung
 
 
 class Role(StrEnum):
@@ -49,6 +49,7 @@ WHO: dict[Action, frozenset[Relation]] = {
     Action.CANNOT_SOLVE: frozenset({Relation.PROPERTY}),
     Action.CONVENE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
     Action.AGREE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
+    Action.AGREE_PLAN: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
     Action.BLOW_WHISTLE: _OFFICE,
     Action.PLAN: frozenset({Relation.DEPARTMENT}),
     Action.REFUSE: frozenset({Relation.DEPARTMENT}),
@@ -81,6 +82,7 @@ AT_THEIR_RUNG = frozenset(
         Action.TAKE_ON,
         Action.CONVENE,
         Action.AGREE,
+        Action.AGREE_PLAN,
         Action.BLOW_WHISTLE,
     }
 )
@@ -109,3 +111,20 @@ def capacity(action: Action, relations: frozenset[Relation]) -> Relation:
 def may_see(relations: frozenset[Relation]) -> bool:
     """Residents see their own cases only; staff see what their post covers."""
     return bool(relations)
+
+
+RUNG_OF_RELATION = {
+    Relation.GRID_WORKER: Rung.GRID_BRANCH,
+    Relation.BRANCH: Rung.GRID_BRANCH,
+    Relation.BUILDING_HEAD: Rung.GRID_BRANCH,
+    Relation.PROPERTY: Rung.PROPERTY,
+    Relation.COMMUNITY: Rung.COMMUNITY,
+    Relation.DEPARTMENT: Rung.DEPARTMENT,
+}
+
+
+def at_rung(action: Action, relation: Relation, rung: Rung | None) -> bool:
+    """Whether somebody with this relation may do `action` while the case is at `rung` (None: at nobody's)."""
+    if relation not in WHO.get(action, frozenset()):
+        return False
+    return action not in AT_THEIR_RUNG or rung is None or RUNG_OF_RELATION.get(relation, rung) is rung

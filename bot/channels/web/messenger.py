@@ -62,9 +62,8 @@ class WebMessenger:
             Rejected: an edit of a bubble that is not in this chat.
         """
         if row.method == "AnswerCallbackQuery":
-            self._hub.publish(
-                row.chat_key, {"type": "toast", "chat": row.chat_key, "text": row.payload.get("text", "")}
-            )
+            if text := row.payload.get("text"):  # without words it only stops the button's own clock
+                self._hub.publish(row.chat_key, {"type": "toast", "chat": row.chat_key, "text": text})
             return None
         async with self._database.writing() as session:
             if row.method in ("EditMessageText", "EditMessageReplyMarkup"):

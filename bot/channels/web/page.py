@@ -174,6 +174,7 @@ class Page:
             )
         ).first()
         titles = STAFF_TITLES if chair.staff else TITLES
+        seen = await self._seen(session, chair.chat)
         return {
             "chat": chair.chat,
             "name": chair.name,
@@ -181,15 +182,20 @@ class Page:
             "avatar": chair.name[:1],
             "color": _COLORS[index % len(_COLORS)],
             "hint": chair.hint,
-            "unread": await self._unread(session, chair.chat),
+            "read": seen,
+            "unread": await self._unread(session, chair.chat, seen),
             "last": (last.text or "[图片]")[:40].replace("\n", " ") if last else "",
             "audience": "staff" if chair.staff else "resident",
             "commands": [{"command": command, "title": title} for command, title in titles.items()],
         }
 
-    async def _unread(self, session: Any, chat: str) -> int:
+    @staticmethod
+    async def _seen(session: Any, chat: str) -> int:
         note = await session.get(Note, f"read:{chat}")
-        seen = int(note.value["seq"]) if note is not None else 0
+        return int(note.value["seq"]) if note is not None else 0
+
+    @staticmethod
+    async def _unread(session: Any, chat: str, seen: int) -> int:
         query = select(func.count()).where(WebBubble.chat_key == chat, WebBubble.sender == "bot", WebBubble.seq > seen)
         return int((await session.execute(query)).scalar_one())
 
@@ -341,8 +347,9 @@ class Page:
                 session.add(note)
             if seq > int(note.value["seq"]):
                 note.value = {"seq": seq}
-            count = await self._unread(session, chat)
-        self._hub.publish(chat, {"type": "unread", "chat": chat, "count": count})
+            seen = int(note.value["seq"])
+            count = await self._unread(session, chat, seen)
+        self._hub.publish(chat, {"type": "unread", "chat": chat, "seq": seen, "count": count})
 
     # ---- photos and time
 

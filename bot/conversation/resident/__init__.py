@@ -3,6 +3,18 @@
 from bot.conversation.resident.hearing import hear, reread
 from bot.conversation.resident.menus import choose_kind, choose_place, menu
 from bot.conversation.resident.mine import do, progress
+from bot.conversation.resident.no_report import home as known_home
 from bot.conversation.resident.reports import draft_expired, same
 
-__all__ = ["choose_kind", "choose_place", "do", "draft_expired", "hear", "menu", "progress", "reread", "same"]
+__all__ = [
+    "choose_kind",
+    "choose_place",
+    "do",
+    "draft_expired",
+    "hear",
+    "known_home",
+    "menu",
+    "progress",
+    "reread",
+    "same",
+]

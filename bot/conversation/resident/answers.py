@@ -24,6 +24,48 @@ async def answered(talk: Talk, text: str) -> bool:
     return False
 
 
+async def _numbered(talk: Talk, text: str) -> bool:
+    """TD261124-01怎么样了: a case named by its number, open or closed."""
+    number, rest = words.case_number(text)
+    if not number:
+        return False
+    view = await talk.office.cases.by_number(talk.speaker.person_id, number)
+    u = talk.alone
+    act = mine.act_on(rest, u.intent if u is not None else "")
+    talk.act({"progress": "ask_progress", "not": "dissatisfied", "solved": "satisfied"}.get(act, act))
+    if act == "add" and view.open:
+        await talk.office.cases.add(talk.speaker.person_id, view.id, rest, photos(talk))
+        talk.touch(view.id)
+        await talk.say("added", number=view.number, holder=view.holder)
+    else:
+        await mine.do(talk, act, view.id, rest)
+    return True
+
+
+async def _why_not(talk: Talk, text: str) -> bool:
+    """The reason after 没有 or 部分 was tapped: it must reach whoever said that it was done."""
+    d = talk.dialogue
+    if d.pending != "why_not":
+        return False
+    d.pending = ""
+    u = talk.alone
+    if words.never_mind(text):
+        return False
+    if u is not None and is_certain(talk, u):
+        if u.intent in ("thanks", "goodbye", "greet", "help", "human", "ask_progress", "withdraw"):
+            return False
+        found = talk.locate(text, u)
+        view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
+        another = u.intent in REQUEST_INTENTS and not kin(u.intent, view.category) and len(text) > 8
+        if another or (found.building and found.building not in view.place):
+            return False
+    talk.act("why_not")
+    view = await talk.office.cases.explain(talk.speaker.person_id, d.pending_case, text, photos(talk))
+    talk.touch(view.id)
+    await talk.say("why.kept", number=view.number, holder=view.holder)
+    return True
+
+
 async def _new_place(talk: Talk, text: str) -> bool:
     d = talk.dialogue
     if d.pending != "fix_place":
@@ -45,18 +87,21 @@ async def _same(talk: Talk, text: str) -> bool:
     if d.asked != "same" or d.draft is None or not d.shown:
         return False
     if words.yes(text):
+        d.draft.photos += photos(talk)
         await same(talk, d.shown[0])
         return True
     if words.no(text) or (words.more(text) and len(text) < 12) or text.strip().startswith(("不是", "不一样", "不同")):
         talk.act("different")
         if len(text) > 6:
             d.draft.texts.append(text)
+        d.draft.photos += photos(talk)
         await same(talk, 0)
         return True
     if words.never_mind(text):
         return False
     place = talk.locate(text, talk.alone)
     if place.known_to_resident and len(text) < 24:
+        d.draft.photos += photos(talk)
         placed(talk, d.draft, place)
         d.draft.texts.append(text)
         await proceed(talk)
@@ -86,6 +131,7 @@ async def _place_found(talk: Talk, draft: Draft, text: str, found: Address) -> b
     if strong and long and u is not None and not kin(u.intent, draft.category):
         return False
     placed(talk, draft, found)
+    draft.photos += photos(talk)
     if strong or long:
         draft.texts.append(text)
     await proceed(talk)
@@ -97,9 +143,17 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
     u = talk.alone
     if u is not None and u.intent not in REQUEST_INTENTS and u.confidence >= 0.6 and u.intent != "out_of_scope":
         return False  # 谢谢, 转人工 …: not a place
+    if words.asks(text) and u is not None and u.intent not in REQUEST_INTENTS:
+        return False  # 什么时候能来人: no place either
+    draft.photos += photos(talk)
     if words.dont_know(text):
         talk.act("place")
         draft.place_asked = ENOUGH
+    elif words.only_mine(text) and draft.place_asked < 2:
+        talk.act("place")
+        draft.place_asked = 2
+        await talk.say("ask.where_mine", asks="location")
+        return True
     elif len(text) <= 30:
         talk.act("place")
         draft.address = address_kept(replace(draft.where, place=text.strip()))
@@ -170,6 +224,9 @@ def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list
     """The verdict, and the cases that it can be about."""
     to_judge = [v for v in cases if v.status in mine.AWAITING_VERDICT]
     bare = words.verdict(text)
+    closed_now = [v for v in cases if not v.open and v.status in mine.REOPENED and mine.spoken_of_lately(v, talk.now)]
+    if bare == "not" and (to_judge or closed_now):
+        return bare, to_judge + closed_now
     if to_judge and bare:
         return bare, to_judge
     if to_judge and (words.partly(text) or words.not_fixed(text) or words.fixed(text)):
@@ -179,4 +236,4 @@ def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list
     return "not", [v for v in closed if same_thing(talk, text, v)]
 
 
-_STEPS = (_new_place, _same, _place, _which, _never_mind, _more, _verdict)
+_STEPS = (_numbered, _why_not, _new_place, _same, _place, _which, _never_mind, _more, _verdict)

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from bot.conversation import words
-from bot.conversation.dialogue import Draft
+from bot.conversation.dialogue import Draft, address_kept
 from bot.conversation.resident.menus import choose_kind
 from bot.conversation.resident.message import is_certain, kin, photos, same_place
-from bot.conversation.resident.reports import begun, file_anyway, placed, proceed
+from bot.conversation.resident.reports import begun, file_anyway, placed, proceed, where_each_is
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS, Understanding
-from workflows.case_file import CaseView
-from workflows.policy.lifecycle import Status
+from workflows.case_file import CaseNotFound, CaseView
+from workflows.policy.lifecycle import NotPossible, Status
 from workflows.policy.places import Address
 
 _SHORT = 8
@@ -21,7 +21,8 @@ _SHORT = 8
 
 async def report(talk: Talk, text: str, u: Understanding) -> None:
     """A request, or a fragment of one: into the draft, then as far as it goes."""
-    found = await _with_context(talk, text, talk.locate(text, u))
+    found, second = where_each_is(talk, text, u)
+    found = await _with_context(talk, text, found)
     if words.only_place(text, found.estate, found.place) and found.known_to_resident:
         u = replace(u, intent="place", ranking=(), also=())  # 园林小区的: a name, whatever it sounds like
     read = u
@@ -37,6 +38,8 @@ async def report(talk: Talk, text: str, u: Understanding) -> None:
     _understand(draft, read)
     draft.also = list(dict.fromkeys([*draft.also, *u.also]))
     placed(talk, draft, found)
+    if second is not None:
+        draft.second_address = address_kept(second)
     _behalf(draft, text)
     talk.act(read.intent)
     await proceed(talk)
@@ -58,8 +61,16 @@ def _another_matter(talk: Talk, draft: Draft, text: str, u: Understanding) -> bo
         u.intent in REQUEST_INTENTS
         and is_certain(talk, u)
         and draft.category != ""
-        and not kin(u.intent, draft.category)
+        and (not kin(u.intent, draft.category) or _elsewhere(draft, talk.locate(text, u)))
         and len(text) > _SHORT
+    )
+
+
+def _elsewhere(draft: Draft, found: Address) -> bool:
+    """Whether the words name another house than the unfinished report does."""
+    where = draft.where
+    return (found.estate != "" and where.estate not in ("", found.estate)) or (
+        found.building != "" and where.building not in ("", found.building)
     )
 
 
@@ -82,19 +93,36 @@ async def photo_alone(talk: Talk) -> None:
     d = talk.dialogue
     talk.act("photo")
     if d.draft is not None:
-        d.draft.photos.append(talk.photo)
+        d.draft.photos += photos(talk)
         await talk.say("listening", asks=d.asked or "problem")
         return
     open_cases = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.open]
     waiting = [v for v in open_cases if v.status is Status.WAITING_FOR_RESIDENT]
     target = d.recent if talk.in_recent() else (waiting[0].id if len(waiting) == 1 else None)
     if target is not None and any(v.id == target for v in open_cases):
-        view = await talk.office.cases.add(talk.speaker.person_id, target, "", [talk.photo])
+        view = await talk.office.cases.add(talk.speaker.person_id, target, "", photos(talk))
         talk.touch(view.id)
         await talk.say("added.photo", number=view.number, holder=view.holder)
         return
-    begun(talk).photos.append(talk.photo)
+    begun(talk).photos += photos(talk)
     await talk.say("ask.photo", asks="problem")
+
+
+async def keep_photo(talk: Talk) -> None:
+    """A photo that came beside words which took their own way: into the report or the case they were about."""
+    kept = photos(talk)
+    if not kept:
+        return
+    d = talk.dialogue
+    if d.draft is not None:
+        d.draft.photos += kept
+    elif talk.in_recent():
+        try:
+            await talk.office.cases.add(talk.speaker.person_id, d.recent or 0, "", kept)
+        except (CaseNotFound, NotPossible):
+            begun(talk).photos += kept
+    else:
+        begun(talk).photos += kept
 
 
 # ---- on to the case that was just opened
@@ -109,7 +137,7 @@ async def continues(talk: Talk, text: str, u: Understanding, *, request: bool) -
         view = await talk.office.cases.look(me, case_id)
     except LookupError:
         return False
-    if not view.open:
+    if not view.open or (words.abusive(text) and not request):
         return False
     found = talk.locate(text, u)
     if words.correction(text) and await _corrects(talk, view, text, u, found, request=request):
@@ -117,7 +145,7 @@ async def continues(talk: Talk, text: str, u: Understanding, *, request: bool) -
     if _something_else(talk, view, text, u, found, request=request):
         return False
     elsewhere = not same_place(view, found)
-    if elsewhere and found.known_to_resident and (not request or len(text) <= 12):
+    if elsewhere and found.known_to_resident and not words.asks(text) and (not request or len(text) <= 12):
         await relocate(talk, view, found)
         return True
     if elsewhere and found.building and request:

@@ -5,12 +5,20 @@ from dataclasses import replace
 from bot.conversation import words
 from bot.conversation.resident import answers, bubbles, menus, no_report
 from bot.conversation.resident.message import is_request
+from bot.conversation.resident.reports import draft_expired
 from bot.conversation.talk import Talk
 from nlu.understanding import Understanding, is_foreign, script_of
 
+MOST_REREADS = 4  # a text that the NLU cannot read in so many tries is given to a person as it is
+
 
 async def hear(talk: Talk, text: str) -> None:
-    """A resident's message: what does it answer, what does it begin?"""
+    """A resident's message: what does it answer, what does it begin? A photo beside it is never left over."""
+    await _heard(talk, text)
+    await bubbles.keep_photo(talk)
+
+
+async def _heard(talk: Talk, text: str) -> None:
     if talk.photo_refused:
         limit = talk.settings.channels.web.photo_limit_mb
         await talk.say(talk.photo_refused, limit=limit)
@@ -24,9 +32,11 @@ async def hear(talk: Talk, text: str) -> None:
         return
     if await answers.answered(talk, text):
         return
-    if talk.alone is None:
+    if words.asks_home(text):
+        await no_report.home(talk)
+    elif talk.alone is None:
         await menus.unread(talk, text)
-    elif script_of(text) == "none" and not talk.alone.entities:
+    elif (script_of(text) == "none" and not talk.alone.entities) or words.bare_number(text):
         talk.act("out_of_scope")
         await talk.say("no.words", asks="" if talk.in_recent() else "problem")
     else:
@@ -52,7 +62,13 @@ async def reread(talk: Talk) -> None:
     """The NLU is back: read what was only kept, or, when nothing can be made of it, open it for a person."""
     d = talk.dialogue
     draft = d.draft
-    if draft is None or not draft.unread or talk.alone is None:
+    if draft is None or not draft.unread:
+        return
+    if talk.alone is None:
+        draft.rereads += 1
+        if draft.rereads >= MOST_REREADS:  # it will not be read: a person does it
+            draft.unread = False
+            await draft_expired(talk)
         return
     text, photos, where = draft.text, list(draft.photos), dict(draft.address)
     d.draft = None

@@ -84,10 +84,10 @@ async def unread(talk: Talk, text: str) -> None:
     talk.act("unread")
     draft = begun(talk)
     draft.texts.append(text)
+    draft.photos += photos(talk)
     placed(talk, draft, talk.locate(text, None))
     if draft.category and draft.confidence == 1.0 and talk.dialogue.asked == "problem":
         await proceed(talk)  # the category was tapped; these are the words
         return
-    draft.photos += photos(talk)
     draft.unread = True
     await talk.say("nlu.down", menu_rows(talk), asks="problem")

@@ -29,8 +29,25 @@ def weight(u: Understanding) -> float:
 
 
 def photos(talk: Talk) -> list[str]:
-    """The photo that came with the words, if one did."""
-    return [talk.photo] if talk.photo else []
+    """The photo that came with the words, if one did and nothing has taken it yet."""
+    if not talk.photo or talk.photo_used:
+        return []
+    talk.photo_used = True
+    return [talk.photo]
+
+
+def at_home(talk: Talk, where: Address) -> Address:
+    """ "5号楼1单元" from somebody whose own estate has a building 5: theirs is meant. The answer says so."""
+    home = talk.speaker.home
+    if where.estate or where.maybe or home.estate_id is None:
+        return where
+    if where.unit and not where.building and talk.dialogue.home_offered:  # "2单元门口", to "是在您家这儿吗"
+        return talk.directory.refine(replace(home, unit="", room=""), where)
+    if not where.building:
+        return where
+    if talk.directory.building(home.estate_id, where.building) is None:
+        return where
+    return talk.directory.refine(home.of_estate(), where)
 
 
 def kin(a: str, b: str) -> bool:

@@ -1,6 +1,7 @@
 """A word about one's own cases: how far they are, a push, the verdict, never mind; and which one is meant."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Which, option
@@ -8,8 +9,11 @@ from bot.conversation.phrases import say
 from bot.conversation.resident.message import meant
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
-from workflows.policy.lifecycle import Status
+from workflows.policy.lifecycle import Rung, Status
 
+_LATELY = timedelta(days=2)
+_VERDICTS = frozenset({"solved", "partly", "not"})
+REOPENED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED})  # "没解决" opens these again
 AWAITING_VERDICT = frozenset({Status.TO_JUDGE, Status.TO_CONFIRM})
 
 
@@ -41,9 +45,10 @@ async def hurry(talk: Talk, text: str) -> None:
 
 
 async def not_solved(talk: Talk, text: str) -> None:
-    """没解决: of what waits for a verdict; else of what was closed, unless something is being worked on."""
+    """没解决: of what waits for a verdict or was lately closed; else of what is being worked on."""
     judged, working, closed = await _by_state(talk)
-    if not await _about(talk, "not", text, [judged, closed[:3] if not working else [], working]):
+    lately = [v for v in closed if spoken_of_lately(v, talk.now)]
+    if not await _about(talk, "not", text, [judged + lately, closed[:3] if not working else [], working]):
         await talk.say("dissatisfied.none", asks="problem")
 
 
@@ -69,6 +74,26 @@ async def withdraw(talk: Talk, text: str) -> None:
         await talk.say("withdrawn.none")
 
 
+def act_on(words_beside: str, intent: str) -> str:
+    """What somebody wants of a case that they named by its number; the rest of the line tells."""
+    text = words_beside.strip()
+    if not text or words.asks(text):
+        return "urge" if intent == "urge" else "progress"
+    if words.withdraws(text):
+        return "withdraw"
+    if words.partly(text):
+        return "partly"
+    if words.not_fixed(text):
+        return "not"
+    if words.fixed(text):
+        return "solved"
+    by_intent = {"urge": "urge", "withdraw": "withdraw", "dissatisfied": "not", "satisfied": "solved"}
+    return by_intent.get(intent, "progress" if len(text) < 5 or intent in _TALK else "add")
+
+
+_TALK = frozenset({"ask_progress", "thanks", "greet", "goodbye", "help", "human"})
+
+
 # ---- about which case
 
 
@@ -90,9 +115,24 @@ async def _about(talk: Talk, act: str, text: str, tiers: Sequence[Sequence[CaseV
     return False
 
 
+def spoken_of_lately(view: CaseView, now: datetime) -> bool:
+    """Whether the reporter has just had news of this case: what they say without a name is about that."""
+    return view.told_at is not None and now - view.told_at <= _LATELY
+
+
+def _last_spoken_of(talk: Talk, views: Sequence[CaseView]) -> CaseView | None:
+    """The one case of which they were told last, when no other was spoken of at about the same time."""
+    told = sorted((v for v in views if spoken_of_lately(v, talk.now)), key=lambda v: str(v.told_at))
+    if not told or (len(told) > 1 and told[-1].told_at == told[-2].told_at):
+        return None
+    return told[-1]
+
+
 async def do_to_meant(talk: Talk, act: str, text: str, views: Sequence[CaseView]) -> None:
     """Do it to the case that the words point at; which one is asked only when it matters."""
     picked = meant(talk, text, views)
+    if picked is None and act in _VERDICTS and not words.tells_why(text):
+        picked = _last_spoken_of(talk, views)
     await (do(talk, act, picked.id, text) if picked is not None else _ask_which(talk, act, text, views))
 
 
@@ -135,7 +175,8 @@ async def _urge(talk: Talk, case_id: int, note: str) -> None:
         await _show(talk, view)
         return
     clock = cards.clock_line(view, talk.now, talk.zone)
-    await talk.say("urged", holder=view.holder, number=view.number, clock=clock)
+    key = "urged.alone" if view.rung is Rung.COMMUNITY else "urged"
+    await talk.say(key, holder=view.holder, number=view.number, clock=clock)
 
 
 async def _judge(talk: Talk, verdict: str, case_id: int, note: str) -> None:
@@ -147,10 +188,13 @@ async def _judge(talk: Talk, verdict: str, case_id: int, note: str) -> None:
     view = await talk.office.cases.judge(me, case_id, verdict, note)
     if verdict == "solved":
         await talk.say("judge.solved", number=view.number)
-    elif not before.open:
-        await talk.say("reopened", number=view.number, holder=view.holder)
-    else:
-        await talk.say(f"judge.{verdict}", number=view.number, holder=view.holder)
+        return
+    asked = not words.tells_why(note)
+    if asked:
+        talk.dialogue.pending, talk.dialogue.pending_case = "why_not", case_id
+    key = f"judge.{verdict}" if before.open else "reopened"
+    why = "\n" + say("judge.why") if asked else ""
+    await talk.say(key, number=view.number, holder=view.holder, why=why)
 
 
 async def _withdraw(talk: Talk, case_id: int, note: str) -> None:

@@ -8,9 +8,10 @@ from bot.conversation.phrases import say
 from bot.conversation.resident import mine
 from bot.conversation.resident.menus import menu_rows
 from bot.conversation.resident.message import weight
-from bot.conversation.resident.reports import ENOUGH
+from bot.conversation.resident.reports import ENOUGH, complaint
 from bot.conversation.talk import Talk
 from nlu.understanding import Understanding
+from workflows.policy import conflict
 
 
 async def answer(talk: Talk, text: str, u: Understanding) -> bool:
@@ -18,7 +19,11 @@ async def answer(talk: Talk, text: str, u: Understanding) -> bool:
     if u.confidence < 0.45 and _fragment(talk, text, u):
         return False
     talk.act(u.intent)
-    if u.intent in ("thanks", "goodbye", "help"):
+    if words.abusive(text) and u.intent in ("dissatisfied", "urge") and len(text) < 30:
+        await mine.hurry(talk, "")  # the push is theirs to give; the insult is not passed on
+    elif words.abusive(text) and u.intent in ("out_of_scope", "human") and len(text) < 30:
+        await _small_talk(talk, text)
+    elif u.intent in ("thanks", "goodbye", "help"):
         await talk.say(u.intent)
     elif u.intent in _ANSWERS:
         await _ANSWERS[u.intent](talk, text)
@@ -37,17 +42,32 @@ def _fragment(talk: Talk, text: str, u: Understanding) -> bool:
     return u.confidence < 0.6 and (talk.locate(text, u).known_to_resident or weight(u) >= 0.35)
 
 
+async def home(talk: Talk) -> None:
+    """我家在哪: what is known of where they live."""
+    talk.act("home")
+    known = talk.speaker.home
+    await (talk.say("home.is", home=known.sentence()) if known.known_to_resident else talk.say("home.none"))
+
+
 async def _greet(talk: Talk, _: str) -> None:
     await talk.say("greet", asks=talk.dialogue.asked if talk.dialogue.draft else "")
 
 
 async def _small_talk(talk: Talk, text: str) -> None:
     """Nothing a community could act on: a kind word, and what we are for."""
-    await talk.say("chat.abuse" if words.abusive(text) else "chat.scope")
+    if words.abusive(text):
+        await talk.say("chat.abuse")
+    elif words.asks_who(text):
+        await talk.say("chat.robot")
+    else:
+        await talk.say("chat.staff" if talk.speaker.staff and len(text) < 8 else "chat.scope")
 
 
 async def _human(talk: Talk, text: str) -> None:
-    """转人工: a person is told, and the number to ring is given."""
+    """转人工: a person is told, and the number to ring is given. A complaint about the grid is a case, and goes around."""
+    if conflict.about("", text).grid:
+        await complaint(talk, text)
+        return
     community = talk.directory.community(await _tell_a_person(talk, text, "human"))
     phone = say("human.phone", phone=community.phone) if community.phone else ""
     talk.dialogue.handed = True

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from bot.conversation import cards, words
 from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, option
-from bot.conversation.dialogue import Draft, address_kept
+from bot.conversation.dialogue import Draft, address_from, address_kept
 from bot.conversation.phrases import say
-from bot.conversation.resident.message import kin
+from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.talk import Talk
-from nlu.understanding import REQUEST_INTENTS
+from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.cases import Likeness, NewReport
 from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import Role
@@ -34,6 +34,27 @@ def placed(talk: Talk, draft: Draft, found: Address) -> None:
     draft.address = address_kept(talk.directory.refine(draft.where, found))
 
 
+def where_each_is(talk: Talk, text: str, u: Understanding) -> tuple[Address, Address | None]:
+    """Where the matter of a message is, and its second matter, when their words name two houses or spots."""
+    whole = talk.locate(text, u)
+    if len(u.parts) != 2:
+        return whole, None
+    first, second = (talk.locate(part, u) for part in u.parts)
+    if not (first.known_to_resident and second.known_to_resident) or _one_door(first, second):
+        return whole, None
+    estate = whole.of_estate()
+    here, there = (place if place.estate else talk.directory.refine(estate, place) for place in (first, second))
+    return here, there
+
+
+def _one_door(a: Address, b: Address) -> bool:
+    """Whether nothing tells the two places apart."""
+    return all(
+        getattr(a, part) == getattr(b, part) or not getattr(a, part) or not getattr(b, part)
+        for part in ("estate", "building", "unit", "room", "place")
+    )
+
+
 async def proceed(talk: Talk) -> None:
     """Go as far as the draft allows: ask for kind, then place, show likely duplicates, open."""
     draft = talk.dialogue.draft
@@ -52,6 +73,18 @@ async def proceed(talk: Talk) -> None:
             await _show_like(talk, like)
             return
     await _open(talk, draft)
+
+
+async def complaint(talk: Talk, text: str) -> None:
+    """A complaint about a person's conduct: a case like any other, with a holder and a clock; its place is the home."""
+    draft = begun(talk)
+    draft.texts.append(text)
+    draft.photos += photos(talk)
+    draft.category, draft.confidence, draft.kind_asked, draft.place_asked = "other_request", 1.0, ENOUGH, ENOUGH
+    placed(talk, draft, talk.locate(text, talk.alone))
+    if not draft.where.routable and talk.speaker.home.routable:
+        draft.address = address_kept(talk.speaker.home)
+    await proceed(talk)
 
 
 # ---- kind
@@ -96,13 +129,22 @@ async def _ask_kind(talk: Talk, draft: Draft) -> bool:
 
 async def _ask_place(talk: Talk, draft: Draft) -> bool:
     """Which of the estates of that name; or, where nobody would be answerable yet, what is missing."""
-    where = draft.where
+    where = _on_patrol(talk, draft, at_home(talk, draft.where))
+    draft.address = address_kept(where)
     if where.maybe and draft.place_asked < 3:
         draft.place_asked = 3
         rows: Rows = [[Option(name, Where(how="name", estate=i).pack())] for i, name in enumerate(where.maybe[:4])]
         await talk.say("ask.which_estate", rows, asks="location")
         return True
     return not where.routable and await _ask_missing_place(talk, draft, where)
+
+
+def _on_patrol(talk: Talk, draft: Draft, where: Address) -> Address:
+    """A grid worker's find that names a spot but no estate is in her own grid."""
+    grids = [d for d in talk.speaker.duties if d.role is Role.GRID_WORKER and d.grid_id is not None]
+    if where.routable or where.estate or where.maybe or len(grids) != 1 or draft.on_behalf_of or not where.place:
+        return where
+    return replace(where, grid_id=grids[0].grid_id, community_id=grids[0].community_id)
 
 
 async def _ask_missing_place(talk: Talk, draft: Draft, where: Address) -> bool:
@@ -122,6 +164,7 @@ async def _ask_missing_place(talk: Talk, draft: Draft, where: Address) -> bool:
     unknown = option("说不清在哪儿", Where(how="unknown"))
     if home.routable:
         rows = [[option("是，就在我家这儿", Where(how="home"))], [unknown]]
+        talk.dialogue.home_offered = True
         await talk.say("ask.place_home", rows, kind=kind, home=home.sentence(), asks="location")
     else:
         named = len(where.place) > 1
@@ -212,7 +255,7 @@ async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
     """The draft becomes a case; a second matter in the same words becomes a second one."""
     d = talk.dialogue
     view = await talk.office.cases.open(_new_report(talk, draft))
-    d.draft, d.shown = None, []
+    d.draft, d.shown, d.home_offered = None, [], False
     talk.touch(view.id)
     text, rows = cards.opened(view, talk.now, talk.zone)
     if draft.on_behalf_of:
@@ -226,7 +269,13 @@ async def _open_second(talk: Talk, draft: Draft) -> None:
     cases = talk.office.cases
     for label in _second_matters(draft):
         other = replace(
-            _new_report(talk, draft), category=label, photos=(), understood="", ranking=(), confidence=draft.confidence
+            _new_report(talk, draft),
+            category=label,
+            address=at_home(talk, address_from(draft.second_address)) if draft.second_address else draft.where,
+            photos=(),
+            understood="",
+            ranking=(),
+            confidence=draft.confidence,
         )
         like = await cases.like(other, talk.alike, limit=1)
         if any(item.mine and item.view.category == label for item in like):

@@ -4,7 +4,7 @@ in which the encoder's head for requests sees both."""
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -24,8 +24,17 @@ SUSPICION = 0.04  # the head sees hardly a trace of another request: the pieces 
 MOST_CUTS = 4  # each costs two readings
 
 
-def second_of(first: str, text: str, whole: Reading, reader: ShippedReader) -> tuple[float, str] | None:
-    """How sure it is that the message holds another request beside `first`, and which; None when it holds none."""
+class Second(NamedTuple):
+    """Another request: how sure, which, and the piece of the message that asks for the first and for this one."""
+
+    score: float
+    name: str
+    first_words: str
+    words: str
+
+
+def second_of(first: str, text: str, whole: Reading, reader: ShippedReader) -> Second | None:
+    """The other request that the message holds beside `first`; None when it holds none."""
     requests = reader.requests
     if first not in requests:
         return None
@@ -34,12 +43,11 @@ def second_of(first: str, text: str, whole: Reading, reader: ShippedReader) -> t
     others[mine] = 0.0
     if others.max() < SUSPICION:
         return None
-    best: tuple[float, str] | None = None
+    best: Second | None = None
     for cut in cuts_of(text, MOST_CUTS):
-        left, right = (
-            np.exp(piece.intents)[: len(requests)] for piece in reader.read([text[: cut.at], text[cut.at :]])
-        )
-        for one, two in ((left, right), (right, left)):
+        pieces = [text[: cut.at], text[cut.at :]]
+        left, right = (np.exp(piece.intents)[: len(requests)] for piece in reader.read(pieces))
+        for one, two, told in ((left, right, pieces), (right, left, pieces[::-1])):
             rest = two.copy()
             rest[mine] = 0.0
             second = int(rest.argmax())
@@ -52,14 +60,15 @@ def second_of(first: str, text: str, whole: Reading, reader: ShippedReader) -> t
                 + math.log(others[second] + 1e-3)
                 + 0.3 * cut.strength
             )
-            if best is None or score > best[0]:
-                best = (score, requests[second])
+            if best is None or score > best.score:
+                best = Second(score, requests[second], *told)
     return best
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class SecondRequestFinder(GraphComponent):
-    """Sets `also`, a list of intents, on the message and in the parse response."""
+    """Sets `also`, a list of intents, on the message and in the parse response; `parts` are the pieces of the message
+    that ask for the first and for the second."""
 
     @classmethod
     def required_components(cls) -> list[type]:
@@ -85,11 +94,14 @@ class SecondRequestFinder(GraphComponent):
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
             also: list[str] = []
+            parts: list[str] = []
             reading = message.get(READING)
             if message.get(INTENT) and reading is not None:
                 text = normal_form(message.get(TEXT))
                 found = second_of(message.get(INTENT)["name"], text, reading, shipped_reader())
-                if found is not None and found[0] >= self._threshold:
-                    also.append(found[1])
+                if found is not None and found.score >= self._threshold:
+                    also.append(found.name)
+                    parts = [found.first_words, found.words]
             message.set("also", also, add_to_output=True)
+            message.set("parts", parts, add_to_output=True)
         return messages

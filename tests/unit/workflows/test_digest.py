@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from workflows.digest import (
     as_data,
     from_data,
     next_issue,
+    week_to_tell,
 )
 from workflows.directory import Directory
 from workflows.models import (
@@ -306,6 +307,21 @@ def test_the_next_issue_is_today_before_the_time_and_next_week_after_it():
     assert next_issue(NEXT_MONDAY, 5, time(18), ZONE) == datetime(2026, 11, 27, 18, tzinfo=ZONE)
 
 
+@pytest.mark.parametrize(
+    ("day", "quiet", "expected"),
+    [
+        (23, True, "2026-W47"),  # Monday
+        (24, True, "2026-W47"),
+        (25, True, "2026-W48"),  # Wednesday: nothing in two days is news
+        (23, False, "2026-W48"),
+        (22, True, "2026-W47"),  # Sunday
+    ],
+)
+def test_who_asks_when_the_week_has_hardly_begun_gets_the_one_before(day, quiet, expected):
+    morning = datetime(2026, 11, day, 0, 0, 1, tzinfo=ZONE)
+    assert week_to_tell(morning.astimezone(UTC), ZONE, quiet=quiet).key == expected
+
+
 def test_the_rate_of_nothing_is_not_perfect():
     assert Share(0, 0).rate is None
     assert Share(1, 4).rate == 0.25
@@ -378,6 +394,48 @@ async def test_a_deadline_at_the_end_of_the_week_is_not_overdue_yet(town):
     await town.report(WEEK.end - timedelta(days=15))
     assert (await town.counted()).overdue == 0
     assert (await town.counted(Week.of(WEEK.end, ZONE), NEXT_MONDAY)).overdue == 1
+
+
+async def test_a_step_past_its_time_is_counted_apart_from_the_residents_deadline_until_it_has_a_new_one(town):
+    case = await town.report(MONDAY)
+    async with town.at(MONDAY) as office:
+        await office.handling.hand_to_community(town.who["网格员"], case)
+        due = (await office.cases.look(town.who["社区书记"], case)).rung_due_at
+    await town.time_passes(due - timedelta(hours=1), due - timedelta(hours=1))
+    assert (await town.counted()).overdue_step == 0
+    await town.time_passes(due, due)
+    found = await town.counted()
+    assert (found.overdue_step, found.overdue) == (1, 0)
+    desk = await _desk(town, "社区书记", due + timedelta(hours=1))
+    digest = await town.digest("社区书记", due + timedelta(hours=1))
+    assert digest.measures.overdue_step == digest.overdue_here == len(desk) == 1
+    # A question to the resident stops the clock and does not wind it up again.
+    async with town.at(due + timedelta(hours=2)) as office:
+        await office.handling.ask_resident(town.who["社区书记"], case, "哪个楼道")
+    assert (await town.counted()).overdue_step == 0
+    async with town.at(due + timedelta(hours=3)) as office:
+        await office.cases.add(town.who["老李"], case, "3号楼2单元")
+    assert (await town.counted()).overdue_step == 1
+    async with town.at(due + timedelta(hours=4)) as office:
+        await office.handling.convene(town.who["社区书记"], case, "物业、居民")
+    assert (await town.counted()).overdue_step == 0
+
+
+async def _desk(town, name: str, now: datetime) -> list[int]:
+    """What the desk calls 超时."""
+    async with town.at(now) as office:
+        views = await office.handling.on_my_desk(town.who[name])
+    return [view.id for view in views if view.rung_due_at < now]
+
+
+async def test_a_department_past_its_day_is_late_until_it_names_a_new_one(town):
+    case = await town.report(MONDAY)
+    await town.with_water(case, MONDAY)
+    await town.time_passes(SUNDAY, SUNDAY)
+    assert (await town.counted()).overdue_step == 1
+    async with town.at(SUNDAY + timedelta(hours=1)) as office:
+        await office.handling.plan(town.who["水务"], case, "下周", NEXT_MONDAY + timedelta(days=7))
+    assert (await town.counted()).overdue_step == 0
 
 
 async def test_withdrawn_in_time_leaves_the_rate_and_withdrawn_late_stays_in_it(town):
@@ -596,7 +654,7 @@ async def test_the_property_reads_what_came_back(town):
     digest = await town.digest("物业经理")
     assert (digest.reported, digest.handed_up, digest.returned, digest.missed) == (1, 1, 1, 0)
     assert digest.mine.total == 2
-    assert digest.overdue.total == 2
+    assert (digest.overdue.total, digest.overdue_step, digest.overdue_whole) == (2, 2, 0)
     assert digest.units == ("SQ物业公司",)
 
 
@@ -673,6 +731,31 @@ async def test_whom_a_complaint_is_about_finds_no_trace_of_it_in_their_digest(to
     async with town.database.writing() as session:
         town.post(session, "社区书记", Role.COMMITTEE_HEAD, "园林小区")
     assert (await town.digest("社区书记")).at_community.total == 1
+
+
+async def test_on_a_monday_without_news_the_week_before_is_told_and_on_one_with_news_the_running_one(town):
+    case = await town.report(THURSDAY)
+    tuesday = NEXT_MONDAY + timedelta(days=1)
+    for name in ("社区书记", "网格员", "老李"):
+        assert {one.week for one in await _asked(town, name, tuesday)} == {"2026-W47"}
+    assert {one.week for one in await _asked(town, "社区书记", tuesday + timedelta(days=1))} == {"2026-W48"}
+    await town.report(NEXT_MONDAY)
+    assert {one.week for one in await _asked(town, "社区书记", tuesday)} == {"2026-W48"}
+    assert await _asked(town, "赵姨", tuesday) == []
+    assert case
+
+
+async def _asked(town, name: str, now: datetime) -> list:
+    async with town.at(now) as office:
+        return await office.digests.asked_for(town.who[name])
+
+
+async def test_the_secretary_finds_what_is_past_the_residents_deadline_whoever_has_it(town):
+    late = await town.report(MONDAY - timedelta(days=16))
+    await town.report(SUNDAY)
+    digest = await town.digest("社区书记")
+    assert [line.case_id for line in digest.overdue.lines] == [late]
+    assert f"全程超时，不管现在谁在办（{digest.measures.overdue}件）" in digest_text.render(digest)[1]
 
 
 # ---- sending
@@ -831,7 +914,7 @@ LONGEST = [
     GridDigest("2026-W53", ("第一网格",) * 4, MANY, MANY, MANY, MANY, 9999, 9999, NAMES),
     PropertyDigest("2026-W53", ("仕奇安居物业服务有限公司",) * 3, MANY, MANY, MANY, 999, 999, 999, 999),
     DepartmentDigest("2026-W53", ("呼和浩特市公安局赛罕区分局人民路派出所",), MANY, MANY, MANY, 9, 9, 9, 9),
-    CommunityDigest("2026-W53", "通道北街社区", FULL, FULL, NAMES, NAMES, MANY, MANY, MANY, MANY),
+    CommunityDigest("2026-W53", "通道北街社区", FULL, FULL, NAMES, NAMES, MANY, MANY, MANY, MANY, 999, MANY),
 ]
 
 
@@ -842,6 +925,10 @@ def test_the_longest_digest_fits_one_screen_and_its_details_one_message(digest):
     assert len(short) <= 350
     assert 0 < len(detail) <= 3000
     assert "13812345678" not in short + detail
+    asked, _ = digest_text.render(digest, running="2027-W01")
+    assert len(asked.splitlines()) <= 14
+    assert len(asked) <= 350
+    assert asked.endswith("/digest 本周")
 
 
 @pytest.mark.parametrize(
@@ -858,15 +945,79 @@ def test_a_week_without_anything_is_said_in_a_sentence(digest):
 
 def test_the_secretary_reads_silence_and_overdue_beside_the_good_numbers():
     measures = Measures(
-        opened=12, open=9, overdue=3, solved=8, unanswered=4, closed_in_time=12, said_solved=8, said_not=1, silent=4
+        opened=12,
+        open=9,
+        overdue=3,
+        overdue_step=2,
+        solved=8,
+        unanswered=4,
+        closed_in_time=12,
+        said_solved=8,
+        said_not=1,
+        silent=4,
     )
     short, detail = digest_text.render(CommunityDigest("2026-W47", "仕奇社区", measures, Measures(opened=8)))
     assert "新增12件（前一周8件）" in short
-    assert "按期办结 12/15（其中3件超期还没办完）" in short
+    assert "到周日没办完9件：这一步超时2件，全程超时3件" in short
+    assert "按期办结 12/15（分母里有3件全程超时还没办完）" in short
     assert "居民答复 9/13（4件问了两次没答，不算满意）" in short
-    assert "答复的里面说解决了 8/9" in short
+    assert "答复的居民说解决了 8/9" in short
     assert "%" not in short
-    assert "没人答复4" in detail
+    assert "居民没答复4件" in detail
+
+
+@pytest.mark.parametrize(
+    ("measures", "said"),
+    [
+        (Measures(), "按期办结：还没有可算的（没有办结的，也没有全程超时的）"),
+        (Measures(open=5), "按期办结：还没有可算的（没有办结的，也没有全程超时的）"),
+        (Measures(open=5, overdue=2), "按期办结 0/2（分母里有2件全程超时还没办完）"),
+        (Measures(withdrawn=3, withdrawn_late=1), "按期办结 0/1（分母里有1件超时后居民撤了）"),
+        (Measures(solved=2, closed_in_time=2), "按期办结 2/2"),
+    ],
+)
+def test_the_rate_on_time_is_always_said_and_says_what_it_counts(measures, said):
+    short, _ = digest_text.render(CommunityDigest("2026-W47", "仕奇社区", measures, Measures()))
+    assert said in short.splitlines()
+
+
+def test_a_week_that_still_runs_is_not_told_as_if_it_were_over():
+    running = CommunityDigest("2026-W47", "仕奇社区", Measures(open=1), Measures(), over=False)
+    short, _ = digest_text.render(running, running="2026-W47")
+    assert short.startswith("仕奇社区周报（本周到现在，11月16日—22日）")
+    assert "周日" not in short
+    assert "/digest" not in short
+
+
+@pytest.mark.parametrize("kind", [ResidentDigest, GridDigest, PropertyDigest, DepartmentDigest, CommunityDigest])
+def test_the_week_before_is_named_with_the_way_to_the_running_one(kind):
+    lines = digest_text.render(kind("2026-W47"), running="2026-W48")[0].splitlines()
+    assert "（上周，11月16日—22日）" in lines[0]
+    assert lines[-1] == "本周从11月23日起，刚开始，还没有新情况。要看本周，发：/digest 本周"
+
+
+def test_a_case_past_a_deadline_says_past_which():
+    def by(step: bool, whole: bool) -> str:
+        line = replace(_line(7, overdue=whole), overdue_step=step)
+        return digest_text.render(PropertyDigest("2026-W47", ("物业",), mine=Listing(1, (line,))))[1]
+
+    assert "第8天，这一步已超时" in by(True, False)
+    assert "第8天，全程已超时" in by(False, True)
+    assert "第8天，这一步和全程已超时" in by(True, True)
+    assert "第8天，11月23日9:00前" in by(False, False)
+
+
+def test_the_desk_is_named_only_for_what_lies_on_it():
+    _, detail = digest_text.render(CommunityDigest("2026-W47", "仕奇社区", FULL, FULL, at_community=MANY))
+    assert "……还有4317件，发 /desk 看" in detail
+    _, detail = digest_text.render(CommunityDigest("2026-W47", "仕奇社区", FULL, FULL, late_departments=MANY))
+    assert "……还有4317件没列出来" in detail
+
+
+def test_kinds_with_a_comma_of_their_own_can_be_told_apart():
+    kinds = (Tally("流浪犬猫、养宠", 2), Tally("路灯楼道灯", 1))
+    short, _ = digest_text.render(ResidentDigest("2026-W47", "园林小区", kinds))
+    assert "园林小区解决了3件：流浪犬猫、养宠2件，路灯楼道灯1件" in short
 
 
 def test_counts_by_kind_and_estate_are_not_crowded_out_by_long_lists():
@@ -880,3 +1031,19 @@ def test_a_resident_reads_who_has_it_and_by_when():
     assert "第8天" in short
     assert "派出所" in detail
     assert "最晚11月23日办完" in detail
+
+
+@pytest.mark.parametrize(
+    ("status", "step", "whole", "said"),
+    [
+        ("with_property", False, False, "物业处理中，第8天"),
+        ("with_property", True, False, "物业处理中，第8天，超时了，在催"),
+        ("with_property", False, True, "物业处理中，第8天，比说好的晚了"),  # nobody is chased for it
+        ("to_judge", False, False, "说办好了，等您说解决没有，第8天"),
+        ("waiting_for_resident", False, False, "等您补充情况，第8天"),
+    ],
+)
+def test_a_resident_is_told_where_the_ball_is_and_chasing_only_where_somebody_is_chased(status, step, whole, said):
+    line = replace(_line(7, overdue=whole), status=status, overdue_step=step)
+    short, _ = digest_text.render(ResidentDigest("2026-W47", "园林小区", (), Listing(1, (line,))))
+    assert short.splitlines()[-1].endswith(said)

@@ -20,6 +20,7 @@ from workflows.directory_file import (
     export_file,
     import_file,
 )
+from workflows.directory_file.ranges import UnclearRange, room_list
 from workflows.models import (
     Base,
     Building,
@@ -310,6 +311,14 @@ MISTAKES = [
     ("key: branch", "key: worker", "王二", "编号“worker”重复", "改名"),
     ('numbers: "1-3"', 'numbers: "1-3、2"', "numbers", "“甲小区”的2号楼写了两次", "去掉"),
     ('numbers: "1-3"', 'numbers: "好几栋"', "numbers", "楼号“好几栋”看不懂", "1-8"),
+    ("grid: 第一网格, property", "grid: 第一网格、第二网格, property", "甲小区, aliases", "写了几个网格", "大门"),
+    ("{role: grid_worker, grid: 第一网格}", "{role: grid_worker, grid: 1/2}", "王一", "写了几个网格", "分成几行"),
+    ("building: 2号楼", "building: 1-3号楼", "王五", "一行里写了几栋楼", "分成几行"),
+    ("building: 2号楼", "building: 2号楼, entrance: 1-2单元", "王五", "一行里写了几个单元", "分成几行"),
+    ("building: 2}, posts", 'building: 2, unit: "1、2"}, posts', "王五", "一行里写了几个单元", "分成几行"),
+    ("building: 2号楼", "building: 2-1-602", "王五", "楼号里写了门牌", "各自的一栏"),
+    ('"15500000001"', "1.55E+10", "王一", "科学计数", "文本"),
+    ('"15500000001"', '"15500000001/15500000002"', "王一", "不对", "只写一个"),
     (
         "estate: 甲小区, numbers",
         "estate: 甲小区和乙小区, numbers",
@@ -381,6 +390,12 @@ def test_a_missing_or_broken_file_is_a_problem_not_a_crash(tmp_path: Path) -> No
     broken = tmp_path / "坏.xlsx"
     broken.write_bytes(b"PK not a workbook")
     assert "读不出来" in check(broken)[0].what
+    for ending in ("xls", "csv", "et"):
+        other = tmp_path / f"名录.{ending}"
+        other.write_bytes(b"a,b")
+        (problem,) = check(other)
+        assert f"不能读 .{ending} 文件" in problem.what
+        assert ".xlsx" in problem.remedy
     wrong = tmp_path / "坏.yml"
     wrong.write_bytes("小区".encode("gbk"))
     assert "读不出来" in check(wrong)[0].what
@@ -390,7 +405,222 @@ def test_building_ranges_are_read_as_people_write_them() -> None:
     assert building_list(["1-3", "5号楼", "Ａ座"]) == ["1", "2", "3", "5", "A"]
     assert building_list(["1号楼-3号楼"]) == ["1", "2", "3"]
     assert building_list(["1-3排"]) == ["1排", "2排", "3排"]
-    assert building_list(["3-1"]) is None
+    assert building_list(["1至30号楼"]) == [str(number) for number in range(1, 31)]
+    assert building_list(["1#——3#", "十二栋"]) == ["1", "2", "3", "12"]
+
+
+@pytest.mark.parametrize("words", ["3-1", "好几栋", "1-3-5", "1 3 5", "1-", "A1-A8", "1-" + "9" * 5000])
+def test_what_is_no_list_of_buildings_is_refused(words: str) -> None:
+    with pytest.raises(UnclearRange, match="看不懂"):
+        building_list([words])
+
+
+@pytest.mark.parametrize(
+    ("words", "count"), [(["1-100000"], 100000), (["1至999号楼"], 999), (["1-200", "201-301"], 101)]
+)
+def test_a_list_of_far_too_many_buildings_is_refused(tmp_path: Path, words: list[str], count: int) -> None:
+    text = SMALL.replace('numbers: "1-3"', f"numbers: [{', '.join(words)}]")
+    (problem,) = _problems(tmp_path, text)  # and not one more for every person in these buildings
+    assert problem.where == _line_of(text, "numbers:")
+    assert problem.what == f"楼号“{words[-1]}”一共{count}栋，一行最多300栋"
+    assert "分成几行" in problem.remedy
+
+
+ROOMS = [
+    ("101、203", "101 203"),
+    ("101-104", "101 102 103 104"),
+    ("101-302", "101 102 201 202 301 302"),
+    ("101～602", "101 102 201 202 301 302 401 402 501 502 601 602"),
+    ("901至1002", "901 902 1001 1002"),
+    ("101-103室", "101室 102室 103室"),
+    ("1-3", "1 2 3"),
+    ("1-3号", "1号 2号 3号"),
+    ("1号到3号", "1号 2号 3号"),
+    ("0101-0202", "0101 0102 0201 0202"),
+    ("A-101、东户", "A-101 东户"),
+]
+
+
+@pytest.mark.parametrize(("words", "doors"), ROOMS)
+def test_room_ranges_are_read_as_offices_mean_them(words: str, doors: str) -> None:
+    assert room_list(words.split("、")) == doors.split()
+
+
+def test_house_numbers_are_counted_on() -> None:
+    assert len(room_list(["1-300"], counted=True)) == 300
+    assert room_list(["99-102"], counted=True) == ["99", "100", "101", "102"]
+    assert len(room_list(["101-302"], counted=True)) == 202
+    assert len(room_list(["101-302号"])) == 202
+
+
+UNCLEAR_ROOMS = [
+    ("1-300", "挨着数", "1-300号"),
+    ("1-302", "1单元302", "“单元”一栏"),
+    ("108-203", "每层有哪几户", "101-104、201-204"),
+    ("10101-10302", "每层有哪几户", "101-104"),
+    ("104-101", "比前面的小", "101-104"),
+    ("101-1", "比前面的小", "101之1"),
+    ("一号至十二号", "看不懂", "1-12号"),
+    ("东户～西户", "看不懂", "101-104"),
+    ("1-1000号", "超过了500户", "分成几行"),
+    ("101-6030", "超过了500户", "分成几行"),
+    ("1-99999999999999999999号", "看不懂", "1-12号"),
+]
+
+
+@pytest.mark.parametrize(("words", "what", "remedy"), UNCLEAR_ROOMS)
+def test_an_unclear_room_range_is_refused_and_becomes_no_door(
+    tmp_path: Path, words: str, what: str, remedy: str
+) -> None:
+    text = SMALL.replace(
+        "    persons:", f'    households:\n      - {{estate: 甲小区, building: 1, rooms: "{words}"}}\n    persons:'
+    )
+    (problem,) = _problems(tmp_path, text)
+    assert problem.where == _line_of(text, "rooms:")
+    assert problem.serious
+    assert words in problem.what
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+async def test_a_room_range_becomes_its_doors_in_block_and_village(session: AsyncSession, tmp_path: Path) -> None:
+    text = SMALL.replace("kind: city", "kind: village")
+    text = text.replace(
+        "    persons:", '    households:\n      - {estate: 甲小区, building: 1, rooms: "1-300"}\n    persons:'
+    )
+    await import_file(session, _file(tmp_path, text), NOW)
+    assert (await _counts(session))["households"] == 300
+    text = SMALL.replace(
+        "    persons:",
+        '    households:\n      - {estate: 甲小区, building: 2, unit: 1, rooms: "101-302"}\n    persons:',
+    )
+    await import_file(session, _file(tmp_path, text), NOW)
+    assert (await _counts(session))["households"] == 306
+
+
+# ---- one thing in other words
+
+TWICE = [
+    ("grid_worker, grid: 第一网格", "网格员, grid: 第一网格"),
+    ("grid_worker, grid: 第一网格", "grid_worker, grid: 第一网格"),
+    ("grid_worker, grid: 第一网格", "grid_worker, grid: 1"),
+    ("grid_worker, grid: 第一网格", "网格员, grid: 1号网格, unit: 一支部"),
+    ("grid_worker, grid: 第一网格", "网格员, grid: 第１网格"),
+    ("grid_worker, grid: 第一网格", "网格员, grid: 小社区第一网格"),
+    ("property_staff, unit: 好物业", "物业, unit: 好物业服务有限公司"),
+    ("department_liaison, unit: 市水务局", "联络员, unit: 水务局"),
+    ("building_head, estate: 甲小区, building: 2", "楼栋长, estate: 甲, building: 二号楼, grid: 第一网格"),
+    (
+        "building_head, estate: 甲小区, building: 2, entrance: 1",
+        "单元长, estate: 甲小区, building: 2#, entrance: 一单元",
+    ),
+    ("liaison, estate: 甲小区, building: 2", "联户长, building: 2, unit: 一支部"),
+    ("community_staff", "社工, unit: 小社区党委"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWICE)
+async def test_one_post_in_other_words_is_one_post(session: AsyncSession, tmp_path: Path, one: str, other: str) -> None:
+    line = f"      - {{key: twice, name: 王九, posts: [{{role: {one}}}, {{role: {other}}}]}}"
+    text = f"{SMALL}{line}\n"
+    told = [problem for problem in _problems(tmp_path, text) if "已经写过，只算一个" in problem.what]
+    assert [(problem.where, problem.severity) for problem in told] == [(_line_of(text, "王九"), "warning")]
+    assert "王九" in told[0].what
+    await import_file(session, _file(tmp_path, text), NOW)
+    posts = select(Post).join(Person, Person.id == Post.person_id).where(Person.key == "twice")
+    assert len((await session.scalars(posts)).all()) == 1
+    assert not (await import_file(session, _file(tmp_path, text), NOW)).changed
+
+
+async def test_posts_of_one_person_in_two_places_stay_two(session: AsyncSession, tmp_path: Path) -> None:
+    head = "role: 楼栋长, estate: 甲小区, building"
+    line = f"      - {{key: both, name: 王九, posts: [{{{head}: 1}}, {{{head}: 2}}, {{{head}: 2, entrance: 1}}]}}"
+    text = f"{SMALL}{line}\n"
+    assert _problems(tmp_path, text) == []
+    await import_file(session, _file(tmp_path, text), NOW)
+    assert (await _counts(session))["posts"] == 8
+
+
+def test_a_short_name_that_fits_one_unit_is_taken_and_told_once(tmp_path: Path) -> None:
+    text = SMALL.replace("name: 好物业,", "name: 好物业服务有限公司,")
+    text = text.replace(
+        "property: 好物业}", "property: 好物业}\n      - {name: 乙小区, grid: 第一网格, property: 好物业}"
+    )
+    (problem,) = _problems(tmp_path, text)
+    assert problem.what == "“好物业”当作“好物业服务有限公司”（共2处）"
+    assert (problem.where, problem.severity) == (_line_of(text, "aliases"), "warning")
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (("好物业管理有限公司", "好物业服务有限公司"), "好物业公司"),  # which of the two?
+        (("新安康物业有限公司",), "安康物业"),  # another company
+    ],
+)
+def test_a_short_name_that_fits_none_or_two_is_not_guessed(tmp_path: Path, others: tuple[str, ...], said: str) -> None:
+    units = "".join(f"\n      - {{name: {name}, kind: property}}" for name in others)
+    text = SMALL.replace("answers_for: [pollution]}", f"answers_for: [pollution]}}{units}")
+    text = text.replace("property: 好物业}", f"property: {said}}}").replace(
+        "{name: 好物业, kind: property, phone: 0471-5550001}", "{name: 丙, kind: property}"
+    )
+    assert [p.what for p in _problems(tmp_path, text) if p.serious] == [f"没有“{said}”这个单位"]
+
+
+def test_a_company_in_two_spellings_is_told(tmp_path: Path) -> None:
+    text = SMALL.replace("    grids:", "      - {name: 好物业服务有限公司, kind: 物业公司}\n    grids:")
+    (problem,) = _problems(tmp_path, text)
+    assert problem.what.startswith("“好物业服务有限公司”和“好物业”（第9行）像是同一个单位")
+    assert not problem.serious
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name"),
+    [
+        ("role: grid_worker, grid: 第一网格", "role: grid_worker, grid: 第一网格, building: 2号楼", "王一"),
+        ("role: 楼栋长, estate: 甲小区", "role: 楼栋长", "王五"),
+    ],
+)
+def test_a_building_without_its_estate_is_named(tmp_path: Path, before: str, after: str, name: str) -> None:
+    text = SMALL.replace(before, after)
+    assert _problems(tmp_path, text) == []  # the community has one estate
+    text = text.replace("    buildings:", "      - {name: 乙小区, grid: 第一网格, property: 好物业}\n    buildings:")
+    (problem,) = _problems(tmp_path, text)
+    assert (problem.where, problem.severity) == (_line_of(text, name), "error")
+    assert problem.what == "写了“2号楼”却没有写小区"
+    assert "甲小区" in problem.remedy
+
+
+def test_a_home_without_its_estate_is_told(tmp_path: Path) -> None:
+    text = SMALL.replace("home: {estate: 甲小区, building: 2}", "home: {building: 2}")
+    assert _problems(tmp_path, text) == []
+    text = text.replace("    buildings:", "      - {name: 乙小区, grid: 第一网格, property: 好物业}\n    buildings:")
+    (problem,) = _problems(tmp_path, text)
+    assert (problem.where, problem.severity) == (_line_of(text, "王五"), "warning")
+
+
+@pytest.mark.parametrize(
+    "post",
+    ["role: department_liaison, unit: 市水务局, grid: 第一网格", "role: department_liaison, unit: 市水务局, grid: 1"],
+)
+def test_a_liaison_with_a_grid_is_still_the_departments(tmp_path: Path, post: str) -> None:
+    assert _problems(tmp_path, SMALL.replace("role: department_liaison, unit: 市水务局", post)) == []
+
+
+def test_a_household_liaison_with_a_grid_is_sound(tmp_path: Path) -> None:
+    assert _problems(tmp_path, SMALL.replace("role: 楼栋长,", "role: 联户长, grid: 第一网格,")) == []
+
+
+def test_namesakes_are_told_apart_or_asked_for(tmp_path: Path) -> None:
+    same = '      - {key: same, name: 王一, phone: "15500000001"}\n'
+    (problem,) = _problems(tmp_path, SMALL + same)
+    assert problem.what.endswith("同名同电话，像是同一个人")
+    assert not problem.serious
+    assert _problems(tmp_path, SMALL + same.replace("0001", "0009")) == []
+    nameless = SMALL.replace("{key: worker, name: 王一,", "{name: 王一,") + same.replace("key: same, ", "")
+    found = _problems(tmp_path, nameless)
+    assert [p.what for p in found if "没有编号" in p.what] == ["有几个人都叫“王一”又没有编号"] * 2
+    assert not [p.what for p in found if "重复" in p.what]
 
 
 # ---- a workbook as an office has it
@@ -499,3 +729,111 @@ def test_a_sheet_without_a_header_is_named(tmp_path: Path) -> None:
     book.save(path)
     book.close()
     assert any(problem.where == "小区表" and "找不到表头" in problem.what for problem in check(path))
+
+
+def _edited(tmp_path: Path, change: Callable[[Workbook], None]) -> list[Problem]:
+    path = tmp_path / "小社区.xlsx"
+    _office_book(path)
+    book = load_workbook(path)
+    change(book)
+    book.save(path)
+    book.close()
+    return [problem for problem in check(path) if problem.what != "没有读这张表"]
+
+
+def test_a_header_that_comes_again_is_no_entry(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        sheet = book["小区台账"]
+        sheet.delete_rows(4)
+        sheet.append([None])
+        sheet.append(["序号", "小区名称", "俗称", "所属网格", "物业公司", "业主组织"])
+        sheet.append([3, "丙小区", None, "第一网格", "好物业", "无"])
+        sheet.append(["制表人：王三", None, "审核人：王四", date(2026, 11, 2)])
+
+    assert _edited(tmp_path, change) == []
+
+
+def test_of_a_header_of_two_lines_the_lower_one_counts(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        sheet = book["人员名单"]
+        sheet.insert_rows(1)
+        for place, title in enumerate(["编号", "姓名", "手机号", "住址", None], start=1):
+            sheet.cell(1, place, title)
+        sheet.merge_cells("D1:E1")
+        for letter in "ABC":
+            sheet.merge_cells(f"{letter}1:{letter}2")
+
+    assert _edited(tmp_path, change) == []
+    assert "住址" not in "".join(problem.what for problem in check(tmp_path / "小社区.xlsx"))
+
+
+def test_a_column_that_is_not_read_is_told(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        sheet = book["人员名单"]
+        for place, title in enumerate(["编号", "姓名", "手机号", "小区", "几号楼", "身份证号", "备注"], start=1):
+            sheet.cell(1, place, title)
+
+    (problem,) = _edited(tmp_path, change)
+    assert (problem.where, problem.what) == ("人员名单表", "没有读这些列：几号楼")
+    assert "楼号" in problem.remedy
+    assert not problem.serious
+
+
+def test_a_formula_that_failed_is_named(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        book["人员名单"]["C2"] = "#N/A"
+        book["人员名单"]["C2"].data_type = "e"
+
+    (problem,) = _edited(tmp_path, change)
+    assert problem.where == "人员名单表第2行"
+    assert problem.what == "“电话”的公式出错了（#N/A）"
+
+
+async def test_phones_are_read_as_spreadsheets_leave_them(session: AsyncSession, tmp_path: Path) -> None:
+    written: list[str | float] = [
+        15500000001.0,
+        "1.5500000001E+10",
+        "155-0000-0001",
+        "+86 155 0000 0001",
+        "１５５００００００01",
+        "\u200b15500000001",
+    ]
+    for value in written:
+
+        def change(book: Workbook, value: str | float = value) -> None:
+            book["人员名单"]["C2"] = value
+
+        assert _edited(tmp_path, change) == []
+        await import_file(session, tmp_path / "小社区.xlsx", NOW)
+        worker = (await session.scalars(select(Person).where(Person.key == "w"))).one()
+        assert worker.phone == "15500000001"
+
+
+def test_a_dash_or_none_is_an_empty_cell(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        book["小区台账"]["F3"] = "——"
+        book["人员名单"]["C3"] = "无"
+        book["人员名单"]["D3"] = "/"
+
+    assert _edited(tmp_path, change) == []
+
+
+def test_a_post_of_a_name_that_two_have_asks_for_the_number(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        book["人员名单"].append(["w2", "王一", "15500000009", None, None])
+
+    (problem,) = _edited(tmp_path, change)
+    assert problem.where == "岗位表第2行"
+    assert "有几个人都叫“王一”" in problem.what
+    assert "编号" in problem.remedy
+
+
+def test_an_estate_that_stands_in_two_grids_is_told_how_to_be_written(tmp_path: Path) -> None:
+    def change(book: Workbook) -> None:
+        book["网格台账"].append(["第二网格", "一支部"])
+        book["小区台账"]["B3"] = "甲小区"
+        book["小区台账"]["D3"] = "2"
+
+    found = [problem for problem in _edited(tmp_path, change) if "甲小区”重复" in problem.what]
+    assert [problem.where for problem in found] == ["小区台账表第3行"]
+    assert "楼栋表里写明网格" in found[0].remedy

@@ -81,7 +81,6 @@ class Chat {
 
   constructor(me) {
     this.#learn(me);
-    for (const chat of this.#chairs.keys()) this.#threads.set(chat, new Thread());
     for (const tap of this.#unsent.taps()) this.#threads.get(tap.chat)?.taps.set(tap.bubble, tap.data);
     this.#restoreThumbnails();
     this.#app.dataset.demo = String(me.demo);
@@ -110,7 +109,11 @@ class Chat {
 
   #learn(me) {
     this.#me = me;
-    for (const chair of me.chairs) this.#chairs.set(chair.chat, { ...chair });
+    for (const chair of me.chairs) {
+      this.#chairs.set(chair.chat, { ...chair });
+      if (!this.#threads.has(chair.chat)) this.#threads.set(chair.chat, new Thread());
+      this.#threads.get(chair.chat).readUpTo(chair.read ?? 0);
+    }
     this.#clock.set(me.now);
   }
 
@@ -192,13 +195,14 @@ class Chat {
         if (thread) this.#setTyping(message.chat, message.on);
         break;
       case "toast":
-        if (thread) this.#toastFor(message.chat, message.text);
+        if (thread && message.text) this.#toastFor(message.chat, thread, message.text);
         break;
       case "clock":
         this.#setClock(message.now);
         break;
       case "unread":
-        if (thread) this.#chairs.get(message.chat).unread = message.count;
+        // Read on another device, or in another window.
+        if (thread) thread.readUpTo(message.seq ?? 0);
         break;
     }
     this.#drawSoon();
@@ -217,7 +221,8 @@ class Chat {
     this.#drawSoon();
   }
 
-  #toastFor(chat, text) {
+  #toastFor(chat, thread, text) {
+    thread.releaseTapsInHand();
     toast(chat === this.#current ? text : `${this.#chairs.get(chat).name}：${text}`);
   }
 
@@ -297,7 +302,10 @@ class Chat {
     const thread = this.#threads.get(entry.chat);
     if (!thread) return;
     if (bubble) thread.take(bubble);
-    if (entry.kind === "tap") setTimeout(() => this.#releaseTap(thread, entry), TAP_PATIENCE);
+    if (entry.kind === "tap") {
+      thread.tapInHand(entry.bubble);
+      setTimeout(() => this.#releaseTap(thread, entry), TAP_PATIENCE);
+    }
     this.#drawSoon();
   }
 
@@ -310,7 +318,8 @@ class Chat {
   }
 
   #releaseTap(thread, entry) {
-    thread?.taps.delete(entry.bubble);
+    // Not a later tap on another button of the same bubble.
+    if (thread?.taps.get(entry.bubble) === entry.data) thread.releaseTap(entry.bubble);
     this.#drawSoon();
   }
 
@@ -325,8 +334,7 @@ class Chat {
     if (!thread || !this.#isWatched(this.#current)) return;
     const seq = thread.newestSeq();
     if (seq <= thread.read || !this.#connection.send({ type: "read", chat: this.#current, seq })) return;
-    thread.read = seq;
-    this.#chair.unread = 0;
+    thread.readUpTo(seq);
     this.#drawSoon();
   }
 
@@ -351,15 +359,19 @@ class Chat {
 
   #drawHeader() {
     const { title, community, demo } = this.#me;
+    const chair = this.#chair;
     // As WeChat does it: the name gives way to "typing".
     say("chat-title", this.#thread.typing ? "对方正在输入…" : title);
-    say("chat-subtitle", demo ? `您现在是 ${this.#chair.name} · ${post(this.#chair)}` : community);
+    say("chat-subtitle", demo ? `您现在是 ${chair.name} · ${post(chair)}` : community);
     const elsewhere = this.#unread((chair) => chair.chat !== this.#current);
     const all = this.#unread(() => true);
     say("back-count", elsewhere ? count(elsewhere) : "");
     byId("back").setAttribute("aria-label", elsewhere ? `返回会话列表，别处有${elsewhere}条未读` : "返回会话列表");
     say("list-title", all ? `会话(${count(all)})` : "会话");
-    const name = community ? `${title} · ${community}` : title;
+    // Whose chat it is comes first: a tab shows little more than the first words.
+    const inList = demo && onePane.matches && this.#app.dataset.view === "list";
+    const whose = demo && (inList ? "会话" : `${chair.name}（${chair.role}）`);
+    const name = [whose, title, community].filter(Boolean).join(" · ");
     document.title = all ? `(${count(all)}) ${name}` : name;
   }
 
@@ -368,7 +380,9 @@ class Chat {
   }
 
   #unreadIn(chair) {
-    return this.#isWatched(chair.chat) ? 0 : chair.unread ?? 0;
+    if (this.#isWatched(chair.chat)) return 0;
+    // Until the socket has told us what was said we only know the server's count.
+    return this.#caughtUp ? this.#threads.get(chair.chat).unread() : chair.unread ?? 0;
   }
 
   #row(chair) {

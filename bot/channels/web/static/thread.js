@@ -5,11 +5,13 @@ export class Thread {
   #sorted = null;
   /** Highest seq heard on the socket: what "hello" resumes from. */
   heard = 0;
-  /** Highest seq that we told the server was read. */
+  /** Highest seq that was read, here or on another device. */
   read = 0;
   typing = false;
   /** bubble id → data of the button that was tapped and has had no effect yet. */
   taps = new Map();
+  /** Of these, the ones that the server has in hand: whatever it says next is its answer. */
+  #tapsInHand = new Set();
 
   /** True unless we knew it already. */
   take(bubble) {
@@ -17,8 +19,32 @@ export class Thread {
     if (known && known.seq >= bubble.seq) return false;
     this.#bubbles.set(bubble.id, bubble);
     this.#sorted = null;
-    this.taps.delete(bubble.id);
+    this.releaseTap(bubble.id);
+    if (!known && bubble.from === "bot") this.releaseTapsInHand();
     return true;
+  }
+
+  tapInHand(bubble) {
+    if (this.taps.has(bubble)) this.#tapsInHand.add(bubble);
+  }
+
+  releaseTap(bubble) {
+    this.taps.delete(bubble);
+    this.#tapsInHand.delete(bubble);
+  }
+
+  /** A tap that was answered with words alone changed nothing: its buttons are free again. */
+  releaseTapsInHand() {
+    for (const bubble of this.#tapsInHand) this.releaseTap(bubble);
+  }
+
+  readUpTo(seq) {
+    this.read = Math.max(this.read, seq);
+  }
+
+  /** How much of what was said to us is still unread. */
+  unread() {
+    return this.bubbles().filter((bubble) => bubble.from === "bot" && bubble.seq > this.read).length;
   }
 
   /** Only what comes down the socket counts: an answer to an upload may overtake bubbles before it. */
