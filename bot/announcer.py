@@ -86,9 +86,20 @@ class Announcer:
                 return [await self._human(office, notice)]
             case NoticeKind.DIGEST:
                 return [self._digest(notice)]
+            case NoticeKind.PROGRESS if notice.data.get("others"):
+                return [(await self._all_in_hand(office, notice), [], "")]
             case _:
                 assert view is not None
                 return self._about_case(notice, view, office.now)
+
+    async def _all_in_hand(self, office: Office, notice: Notice) -> str:
+        """还在办, for somebody who waits for several cases: one message for all of them."""
+        lines = [say("in_hand.many")]
+        for case_id in sorted([notice.case_id or 0, *notice.data["others"]]):
+            view = await office.file.view(await office.file.case(case_id, lock=False))
+            clock = cards.clock_line(view, office.now, self._zone)
+            lines.append(f"【{view.number}】{view.category_name}：现在由{view.holder}负责。{clock}")
+        return "\n".join(lines)
 
     def _about_case(  # noqa: C901 - one occasion a line
         self, notice: Notice, view: CaseView, now: datetime

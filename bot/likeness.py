@@ -1,7 +1,6 @@
 """Before a turn: which open cases nearby tell of the same problem, asked of the NLU while no transaction is open."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,7 +28,7 @@ class Nearby:
         self._office = office
 
     async def __call__(
-        self, row: Inbound, chat: Chat | None, text: str, understood: Understanding | None, now: datetime
+        self, row: Inbound, chat: Chat | None, text: str, understood: Understanding | None
     ) -> dict[int, float]:
         """Empty when nothing is being reported, nothing is near, or the NLU is away: the letters decide then."""
         draft = restored(chat.data).draft if chat is not None else None

@@ -211,7 +211,7 @@ class Read:
 
 
 Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
-Alike = Callable[[Inbound, Chat | None, str, Understanding | None, datetime], Awaitable[dict[int, float]]]
+Alike = Callable[[Inbound, Chat | None, str, Understanding | None], Awaitable[dict[int, float]]]
 Finish = Callable[[AsyncSession, Turn, dict[str, Any]], Awaitable[None]]
 Apologise = Callable[[AsyncSession, Turn], Awaitable[None]]
 
@@ -340,7 +340,7 @@ class Turns:
             except NluUnavailable:
                 return Read(photo=photo)
         whole = f"{before} {words}".strip()  # a tap that tells the place completes the report before it
-        alike = await self._hooks.alike(row, chat, whole, joined or alone, now) if whole else {}
+        alike = await self._hooks.alike(row, chat, whole, joined or alone) if whole else {}
         return Read(alone, joined, photo, alike=alike)
 
     async def _handle(self, session: AsyncSession, inbound_id: int, read: Read) -> None:

@@ -1,17 +1,22 @@
 """What is due: claimed rows, one decision each, acted on once."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from sqlalchemy import select
 
 from workflows.case_file import CLOCK, PROGRESS, REMIND, CaseFile
-from workflows.models import Case, FollowUp
-from workflows.notices import NoticeKind
+from workflows.models import Case, FollowUp, Reporter
+from workflows.notices import Notice, NoticeKind
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import due_at
 from workflows.policy.ladder import AskAgain, Chase, CloseUnanswered, Escalate, PassUnconfirmed, ResumeWork
 from workflows.policy.lifecycle import CLOSED, OPEN, RUNG_OF, Action, Rung, Status
+from workflows.policy.permissions import Relation
+
+ONCE_A_DAY = timedelta(hours=20)  # a tick is not punctual to the minute: a day of the calendar, not of the stopwatch
+MOST_LISTED = 6
 
 Handler = Callable[[FollowUp], Awaitable[None]]
 
@@ -63,10 +68,28 @@ class FollowUps:
             self._file.tell_each(there, case, NoticeKind.REMINDER)
 
     async def _progress(self, case: Case, follow_up: FollowUp) -> None:
-        """No news for a while: the resident hears who has it. Not while the ball is in their own court."""
+        """No news for a while: the resident hears who has it. Not while the ball is in their own court.
+
+        Once a day at most, however many cases they have: the one message lists all that are being worked on.
+        """
         follow_up.due_at = self._file.now + self._file.rules.no_news
-        if Status(case.status) in RUNG_OF:
-            await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="no_news")
+        if Status(case.status) not in RUNG_OF:
+            return
+        case.told_at = self._file.now
+        for reporter in await self._file.reporters(case):
+            person = await self._file.people.person(reporter.person_id)
+            if person.reassured_at is not None and self._file.now - person.reassured_at < ONCE_A_DAY:
+                continue
+            person.reassured_at = self._file.now
+            rows = await self._file.session.execute(
+                select(Case.id)
+                .join(Reporter, Reporter.case_id == Case.id)
+                .where(Reporter.person_id == person.id, Reporter.left_at.is_(None), Case.status.in_(list(RUNG_OF)))
+                .order_by(Case.id)
+            )
+            others = [case_id for case_id in rows.scalars() if case_id != case.id]
+            data = {"news": "no_news", "others": others[:MOST_LISTED]}
+            self._file.tell(Notice(person.id, NoticeKind.PROGRESS, case.id, Relation.REPORTER, data))
 
     async def _clock(self, case: Case, follow_up: FollowUp) -> None:
         rules = self._file.rules

@@ -78,7 +78,8 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
     report = u is not None and u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
     elsewhere = found.building or found.place
     patrols = talk.speaker.has(Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD)
-    here = any(found.building and found.building in view.place for view, _ in able)
+    named = (found.building, found.place)
+    here = any(part and part in view.place for view, _ in able for part in named)
     result = any(u is not None and u.intent == view.category and word.act in _RESULTS for view, word in able)
     if patrols and report and elsewhere and not here and not result:
         return False  # a find on patrol: the sentence names its own place and matter

@@ -1,0 +1,75 @@
+"""Danger now, to its end: who is called, who goes, what was found, that it is over; and when nobody goes."""
+
+import pytest
+
+from tests.town import Town
+from workflows.models import Alert
+
+pytestmark = [pytest.mark.journey, pytest.mark.rasa]
+
+STUCK = "富邦小区3号楼2单元电梯困住人了"
+
+
+async def test_who_called_hears_who_goes_and_what_was_found_and_so_do_those_on_duty(town: Town) -> None:
+    await town.says("td-resident", STUCK)
+    await town.taps("td-grid", "我去看")
+    assert "网格员白小燕正赶过去" in await town.heard("td-resident")
+    assert "网格员白小燕去看" in await town.heard("td-secretary")
+    assert "已转告" in await town.says("td-grid", "到了，人已经出来了，没受伤，维保的在查")
+    for who in ("td-resident", "td-branch", "td-secretary"):
+        assert "维保的在查" in await town.heard(who), who
+    (alert,) = await town.rows(Alert)
+    assert alert.taken_by is not None and "维保的在查" in alert.report
+    assert await town.cases() == []
+
+
+async def test_the_property_company_is_called_to_a_lift_but_hears_neither_name_nor_number(town: Town) -> None:
+    await town.says("td-resident", STUCK)
+    called = await town.heard("td-property")
+    assert "困在电梯" in called and "富邦小区3号楼2单元" in called
+    assert "马秀兰" not in called and "15500003001" not in called
+    assert "15500003001" in await town.heard("td-grid")
+
+
+async def test_a_persons_own_plight_is_not_told_to_the_property_company(town: Town) -> None:
+    assert "110" in await town.says("td-resident", "我不想活了，药已经吃了")
+    assert "险情" in await town.heard("td-grid")
+    assert await town.heard("td-property") == ""
+
+
+async def test_that_it_is_over_is_told_on_and_becomes_no_case(town: Town) -> None:
+    await town.says("td-resident", "厨房燃气味特别大，头晕")
+    await town.taps("td-grid", "我去看")
+    assert "人没事就好" in await town.says("td-resident", "关了阀门，没事了")
+    told = await town.heard("td-grid")
+    assert "关了阀门" in told and "照样到场" in told
+    await town.passes(hours=1)  # an unfinished report would be opened by now
+    assert await town.cases() == []
+    assert "还没有人应" not in await town.heard("td-secretary")
+
+
+async def test_more_words_of_the_same_danger_raise_no_second_alarm(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼着火了")
+    await town.heard("td-grid")
+    await town.says("td-resident", "消防车进不来，门口停了车")
+    assert "又说" in await town.heard("td-grid")
+    assert len(await town.rows(Alert)) == 1
+    assert await town.cases() == []
+
+
+async def test_a_danger_to_which_nobody_goes_is_called_out_again_and_the_caller_is_told_not_to_wait(town: Town) -> None:
+    await town.says("td-resident", STUCK)
+    await town.heard("td-grid")
+    await town.passes(hours=0.2)
+    assert "还没有人应" in await town.heard("td-grid")
+    assert "直接打119" in await town.heard("td-resident")
+    await town.taps("td-secretary", "我去看")
+    await town.heard("td-grid")
+    await town.passes(hours=2)
+    assert "还没有人应" not in await town.heard("td-grid")
+
+
+async def test_after_an_alarm_another_matter_is_a_case_as_ever(town: Town) -> None:
+    await town.says("td-resident", STUCK)
+    await town.says("td-resident", "对了富邦小区5号楼门口的垃圾好几天没人收了，臭得不行")
+    assert (await town.only_case()).category == "garbage"
