@@ -50,7 +50,7 @@ bench-nlu: setup ## the reader against its peers on the same messages (ARGS=--re
 	@.venv/bin/python -m tests.benchmarks.nlu $(ARGS)
 
 near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)
-	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)
+	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/plain_exam.jsonl tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)
 
 encoder: setup-app ## make the sentence encoder that ships anew (about 40 minutes; only after the messages have changed much)
 	cd nlu/encoder && ../../.cache/uv/bin/uv sync --frozen
