@@ -9,10 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.case_file import Rules
-from workflows.digest import AGAIN, Digests, Measures, Week
+from workflows.digest import Digests
 from workflows.models import CaseEvent
 from workflows.policy.clocks import due_at
 from workflows.policy.lifecycle import CLOSED, Action, Rung, Status
+from workflows.policy.measures import AGAIN, Measures
+from workflows.policy.weeks import Week
 
 _SAID = {
     Action.JUDGE_SOLVED: "said_solved",

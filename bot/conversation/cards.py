@@ -235,7 +235,9 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         lines.append(f"已有{view.reporters}位居民反映。")
     lines += _beside(view)
     if view.open and view.status is not Status.TO_JUDGE:
-        lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复；居民已等{(now - view.opened_at).days}天。")
+        waited = (now - view.opened_at).days
+        since = f"；居民已等{waited}天" if waited else ""
+        lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复{since}。")
     return "\n".join(lines), staff_rows(view, capacity)
 
 

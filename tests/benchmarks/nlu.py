@@ -27,7 +27,7 @@ from nlu.rasa_pool import RasaPool
 from nlu.understanding import EMERGENCY, OUT_OF_SCOPE, Understander, Understanding
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMS = (ROOT / "tests/nlu/test_author.jsonl", ROOT / "tests/nlu/test_exam.jsonl")
+EXAMS = tuple(ROOT / "tests/nlu" / name for name in ("test_author.jsonl", "test_exam.jsonl", "plain_exam.jsonl"))
 DIET_MODEL = RASA_PROJECT / "models" / "bench-diet.tar.gz"
 LOG = ROOT / "var" / "log" / "bench-rasa.log"
 EAR = load(ROOT / "config.yml").nlu.ear

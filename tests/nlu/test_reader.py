@@ -16,7 +16,7 @@ from nlu.understanding import BETWEEN, EMERGENCY, INTENTS, OUT_OF_SCOPE, REQUEST
 pytestmark = pytest.mark.rasa
 ROOT = Path(__file__).parents[2]
 NLU = load(ROOT / "config.yml").nlu
-EXAMS = (ROOT / "tests/nlu/test_author.jsonl", ROOT / "tests/nlu/test_exam.jsonl")
+EXAMS = tuple(ROOT / "tests/nlu" / name for name in ("test_author.jsonl", "test_exam.jsonl", "plain_exam.jsonl"))
 
 NOTHING_TO_ACT_ON = [
     "😡😡😡",
@@ -131,6 +131,16 @@ def test_a_broken_training_file_is_named_with_its_line(tmp_path: Path, content: 
     assert f"{file}:{line}:" in ended.stderr, ended.stderr
     assert why in ended.stderr
     assert not (tmp_path / "m.tar.gz").exists()
+
+
+def test_an_embedding_of_ones_own_that_is_not_there_is_refused_before_training(tmp_path: Path) -> None:
+    shipped = (RASA_PROJECT / "config.yml").read_text("utf-8")
+    config = tmp_path / "config.yml"
+    config.write_text(shipped.replace('model_directory: ""', "model_directory: /srv/models/bge"), "utf-8")
+    command = [str(rasa_python()), str(RASA_PROJECT / "train.py"), "--config", str(config)]
+    ended = subprocess.run([*command, "--out", str(tmp_path / "m.tar.gz")], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "model_directory: /srv/models/bge is no directory" in ended.stderr, ended.stderr
 
 
 def test_cleaning_leaves_no_mark_between() -> None:

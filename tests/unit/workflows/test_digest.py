@@ -33,8 +33,6 @@ from workflows.digest import (
     Week,
     as_data,
     from_data,
-    next_issue,
-    week_to_tell,
 )
 from workflows.directory import Directory
 from workflows.models import (
@@ -56,6 +54,7 @@ from workflows.notices import NoticeKind
 from workflows.office import Office
 from workflows.people import People
 from workflows.policy.permissions import Role
+from workflows.policy.weeks import next_issue, week_to_tell
 from workflows.recount import compare
 
 ZONE = ZoneInfo("Asia/Shanghai")

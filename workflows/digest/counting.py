@@ -1,0 +1,310 @@
+"""The measures of a span, counted by the database from cases and history."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from workflows.digest.sources import Sources, within
+from workflows.models import Case, CaseEvent, Whistle
+from workflows.policy.lifecycle import CLOSED, OPEN, Action, Rung, Status
+from workflows.policy.measures import (
+    AGAIN,
+    ANSWERS,
+    AT_DEPARTMENT,
+    KEEPS_THE_CLOCK,
+    MARKERS,
+    SENT_BACK,
+    STAYS_LATE,
+    WORDS,
+    Measures,
+)
+
+
+class Counting:
+    """Counts each span once, however many digests want its numbers."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._measured: dict[tuple[int | None, datetime, datetime], Measures] = {}
+
+    async def measures(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
+        """The numbers of a span, counted by the database; None: of all communities together.
+
+        The case rows answer for what still is as it was then, the history for what has moved on since.
+        """
+        key = (community_id, start, end)
+        if key not in self._measured:
+            communities = self._sources.communities(community_id)
+            span = _Span(self._sources.session, communities, start, end, self._sources.now)
+            self._measured[key] = await span.measures()
+        return self._measured[key]
+
+
+class _Span:
+    """One span of some communities."""
+
+    def __init__(
+        self, session: AsyncSession, communities: Sequence[int], start: datetime, end: datetime, now: datetime
+    ) -> None:
+        self._session = session
+        self._communities = communities
+        self._start = start
+        self._end = end
+        self._now = now
+
+    async def measures(self) -> Measures:
+        counted: dict[str, Any] = {}
+        for part in (self._opened, self._ended, self._standing, self._said, self._sent_back, self._whistles):
+            counted |= await part()
+        return Measures(**counted, repeats=await self._repeats())
+
+    async def _opened(self) -> dict[str, Any]:
+        columns = (Case.category, Case.estate_text, Case.proactive)
+        by_category: Counter[str] = Counter()
+        by_estate: Counter[str] = Counter()
+        opened = proactive = 0
+        for category, estate, patrol, number in await self._grouped(
+            columns, Case.community_id.in_(self._communities), within(Case.opened_at, self._start, self._end)
+        ):
+            by_category[category] += number
+            by_estate[estate] += number
+            opened += number
+            proactive += number if patrol else 0
+        return {
+            "opened": opened,
+            "proactive": proactive,
+            "by_category": dict(by_category),
+            "by_estate": dict(by_estate),
+        }
+
+    async def _ended(self) -> dict[str, int]:
+        """Cases that were closed within the span and still were at its end."""
+        ended = self._closed_at_the_end()
+        out: Counter[str] = Counter()
+        for status, in_time, first, number in await self._grouped((ended.c.status, ended.c.in_time, ended.c.first)):
+            out[status] += number
+            if status in (Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED):
+                out["closed_in_time"] += number if in_time else 0
+            if status == Status.WITHDRAWN:
+                out["withdrawn_late"] += 0 if in_time else number
+            if status == Status.SOLVED:
+                out["first_rung"] += number if first else 0
+        return out
+
+    def _closed_at_the_end(self) -> Subquery:
+        """How each was closed, whether in time, and whether at the rung where it began."""
+        opening, again = aliased(CaseEvent), aliased(CaseEvent)
+        began = and_(opening.case_id == Case.id, opening.action == Action.OPEN)
+        still_so = (
+            select(
+                Case.status.label("status"),
+                (Case.closed_at <= Case.whole_due_at).label("in_time"),
+                (Case.solved_at_rung == opening.rung).label("first"),
+            )
+            .join(opening, began)
+            .where(Case.community_id.in_(self._communities), within(Case.closed_at, self._start, self._end))
+        )
+        reopened = exists().where(
+            again.case_id == CaseEvent.case_id,
+            again.id > CaseEvent.id,
+            again.at < self._end,
+            again.action == Action.REOPEN,
+        )
+        moved_on = (
+            select(
+                CaseEvent.to_status.label("status"),
+                (CaseEvent.at <= Case.whole_due_at).label("in_time"),
+                (CaseEvent.rung == opening.rung).label("first"),
+            )
+            .join(Case, Case.id == CaseEvent.case_id)
+            .join(opening, began)
+            .where(
+                *self._happened(),
+                CaseEvent.to_status.in_(list(CLOSED)),
+                CaseEvent.from_status.in_(list(OPEN)),
+                or_(Case.closed_at.is_(None), Case.closed_at >= self._end),
+                ~reopened,
+            )
+        )
+        return union_all(still_so, moved_on).subquery()
+
+    async def _standing(self) -> dict[str, int]:
+        """What was open at the end of the span, and how it stood with the departments."""
+        standing = self._open_at_the_end()
+        mark = self._last_action(standing, among=MARKERS)
+        turn = self._last_action(standing, not_among=KEEPS_THE_CLOCK)
+        at_department = and_(standing.c.rung == Rung.DEPARTMENT, standing.c.status.in_(AT_DEPARTMENT))
+        each = select(
+            (standing.c.whole_due_at < min(self._end, self._now)).label("late"),
+            case((at_department, mark), else_="").label("mark"),
+            case((standing.c.status.in_(STAYS_LATE), turn), else_="").label("turn"),
+        ).subquery()
+        out: Counter[str] = Counter()
+        for late, its_mark, its_turn, number in await self._grouped((each.c.late, each.c.mark, each.c.turn)):
+            out["open"] += number
+            out["overdue"] += number if late else 0
+            out["overdue_step"] += number if its_turn == Action.OVERDUE else 0
+            if its_mark == Action.PLAN:
+                out["with_department_planned"] += number
+            elif its_mark == Action.OVERDUE:
+                out["with_department_overdue"] += number
+            elif its_mark != "":
+                out["with_department"] += number
+        return out
+
+    def _open_at_the_end(self) -> Subquery:
+        """Which cases were open at the end of the span, with the status and the rung that they had then."""
+        since = aliased(CaseEvent)
+        touched = exists().where(since.case_id == Case.id, since.at >= self._end)
+        unmoved = select(Case.id, Case.status, Case.rung, Case.whole_due_at).where(
+            Case.community_id.in_(self._communities),
+            Case.closed_at.is_(None),
+            Case.opened_at < self._end,
+            ~touched,
+        )
+        later = select(since.case_id).where(since.community_id.in_(self._communities), since.at >= self._end)
+        before = aliased(CaseEvent)
+        last = (
+            select(func.max(before.id)).where(before.case_id.in_(later), before.at < self._end).group_by(before.case_id)
+        )
+        moved = (
+            select(Case.id, CaseEvent.to_status, CaseEvent.rung, Case.whole_due_at)
+            .join(Case, Case.id == CaseEvent.case_id)
+            .where(CaseEvent.id.in_(last), CaseEvent.to_status.in_(list(OPEN)))
+        )
+        return union_all(unmoved, moved).subquery()
+
+    def _last_action(
+        self, standing: Subquery, *, among: Collection[Action] = (), not_among: Collection[Action] = ()
+    ) -> Any:
+        """What was last done before the end with each of these cases, of the actions that matter."""
+        event = aliased(CaseEvent)
+        matters = event.action.in_(among) if among else event.action.not_in(not_among)
+        return (
+            select(event.action)
+            .where(event.case_id == standing.c.id, event.at < self._end, matters)
+            .order_by(event.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    async def _said(self) -> dict[str, int]:
+        later = aliased(CaseEvent)
+        spoke_later = exists().where(
+            later.case_id == CaseEvent.case_id,
+            later.id > CaseEvent.id,
+            later.at < self._end,
+            later.action.in_(WORDS),
+            later.from_status != Status.WITHDRAWN,
+        )
+        rows = await self._grouped(
+            (CaseEvent.action,),
+            *self._happened(),
+            CaseEvent.action.in_(WORDS),
+            # Taking a withdrawal back says nothing about anybody's work.
+            CaseEvent.from_status != Status.WITHDRAWN,
+            ~spoke_later,
+        )
+        said = Counter({action: number for action, number in rows})
+        return {
+            "said_solved": said[Action.JUDGE_SOLVED],
+            "said_partly": said[Action.JUDGE_PARTLY],
+            "said_not": said[Action.JUDGE_NOT] + said[Action.REOPEN],
+            "silent": said[Action.CLOSE_UNANSWERED] + said[Action.CLOSE_UNFOUNDED],
+        }
+
+    async def _sent_back(self) -> dict[str, int]:
+        cases = select(func.count(CaseEvent.case_id.distinct())).where(
+            *self._happened(), CaseEvent.action.in_(SENT_BACK), CaseEvent.from_status != Status.WITHDRAWN
+        )
+        return {"reopened": await self._number(cases)}
+
+    async def _repeats(self) -> int:
+        """Opened in the span where the same kind was reported from the same place in the 30 days before."""
+        total = 0
+        for known in (True, False):  # apart, so that either can use the index over estates
+            earlier = aliased(Case)
+            estate = earlier.estate_id == Case.estate_id if known else earlier.estate_id.is_(None)
+            before = exists().where(
+                earlier.community_id == Case.community_id,
+                estate,
+                earlier.estate_text == Case.estate_text,
+                earlier.category == Case.category,
+                earlier.building_text == Case.building_text,
+                or_(Case.building_text != "", earlier.place_text == Case.place_text),
+                earlier.id < Case.id,
+                earlier.opened_at >= _days_before(self._session, Case.opened_at, AGAIN),
+            )
+            total += await self._number(
+                select(func.count()).where(
+                    Case.community_id.in_(self._communities),
+                    within(Case.opened_at, self._start, self._end),
+                    Case.estate_id.is_not(None) if known else Case.estate_id.is_(None),
+                    or_(Case.estate_text != "", Case.building_text != "", Case.place_text != ""),
+                    before,
+                )
+            )
+        return total
+
+    async def _whistles(self) -> dict[str, Any]:
+        blown = select(func.count()).where(
+            Whistle.community_id.in_(self._communities), within(Whistle.sent_at, self._start, self._end)
+        )
+        answers = (
+            select(CaseEvent.action.label("action"), CaseEvent.data["refused_by"].as_string().label("who"))
+            .where(*self._happened(), CaseEvent.from_status == Status.WITH_DEPARTMENT, CaseEvent.action.in_(ANSWERS))
+            .subquery()
+        )
+        counted: Counter[str] = Counter()
+        refused: Counter[str] = Counter()
+        for action, who, number in await self._grouped((answers.c.action, answers.c.who)):
+            counted[action] += number
+            if action == Action.REFUSE:
+                refused[who or ""] += number
+        return {
+            "whistles": await self._number(blown),
+            "whistles_solved": counted[Action.REPORT_RESULT],
+            "whistles_planned": counted[Action.PLAN],
+            "whistles_refused": counted[Action.REFUSE],
+            "refused_by": dict(refused),
+        }
+
+    def _happened(self) -> tuple[ColumnElement[bool], ...]:
+        """The events of the span."""
+        return (CaseEvent.community_id.in_(self._communities), within(CaseEvent.at, self._start, self._end))
+
+    async def _grouped(self, columns: Sequence[Any], *where: ColumnElement[bool]) -> Sequence[Any]:
+        """How many rows there are of each combination of these columns."""
+        rows: Sequence[Any] = (
+            await self._session.execute(select(*columns, func.count()).where(*where).group_by(*columns))
+        ).all()
+        return rows
+
+    async def _number(self, query: Select[int]) -> int:
+        return (await self._session.execute(query)).scalar_one()
+
+
+def _days_before(session: AsyncSession, moment: Any, span: timedelta) -> ColumnElement[Any]:
+    """A column's time minus some days, in the words of the database at hand."""
+    if session.get_bind().dialect.name == "sqlite":
+        # SQLite keeps times as text; its own %f would cut the microseconds off.
+        return func.strftime("%Y-%m-%d %H:%M:%S", moment, f"-{span.days} days").concat(func.substr(moment, 20))
+    earlier: ColumnElement[Any] = moment - literal(span)
+    return earlier

@@ -1,0 +1,147 @@
+"""Digests on schedule: to each person and audience once a week, however often and from however many processes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import time
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from workflows.digest.audiences import Digest, as_data, resident_digests
+from workflows.digest.sources import Sources, within
+from workflows.models import Case, Community, DigestIssue, FollowUp, Person, Post, Reporter
+from workflows.notices import Notice, NoticeKind
+from workflows.policy.audiences import AUDIENCE_OF, Audience
+from workflows.policy.lifecycle import Status
+from workflows.policy.permissions import Relation, Role
+from workflows.policy.weeks import Week, next_issue
+
+KIND = "digest"  # of the follow-up that sends it
+_AT_ONCE = 400  # rows in one INSERT
+
+Recipient = tuple[int, Audience]  # a person, and for which of their digests
+
+
+class Issuing:
+    """Sends the digests of a week, and keeps the weekly row that does so at its time."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        make: Callable[[Audience, int, Week], Awaitable[Digest]],
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self._sources = sources
+        self._session = sources.session
+        self._now = sources.now
+        self._make = make
+        self._tell = tell
+
+    async def send_week(self, week: Week, community_id: int | None = None) -> int:
+        """Issue the digests of a week, each once per person and audience, however often this is called.
+
+        People with posts get theirs in any case; residents where something happened and they have not turned it off.
+        """
+        sent = 0
+        for community in self._sources.communities(community_id):
+            sent += await self._send_posts(week, community)
+            sent += await self._send_residents(week, community)
+        return sent
+
+    async def due(self, follow_up: FollowUp) -> None:
+        """The handler of the weekly row: send the week before, then set the row to its next time.
+
+        Whoever slept through several weeks sends the last one only: an old digest is no news.
+        """
+        zone = self._sources.rules.zone
+        await self.send_week(Week.of(self._now, zone).previous(), follow_up.community_id)
+        weekday, at = int(follow_up.data["weekday"]), time.fromisoformat(follow_up.data["at"])
+        follow_up.due_at = next_issue(self._now, weekday, at, zone)
+        await self._session.flush()
+
+    async def ensure_armed(self, weekday: int, at: time) -> None:
+        """Give every community its weekly row, on the operator's day (1 is Monday) and time. Safe at every start."""
+        schedule = {"weekday": weekday, "at": at.isoformat()}
+        # Two processes that start at once must not both find the row missing.
+        await self._session.execute(select(Community.id).order_by(Community.id).with_for_update())
+        rows = await self._session.execute(
+            select(FollowUp).where(FollowUp.kind == KIND, FollowUp.done_at.is_(None)).order_by(FollowUp.id)
+        )
+        pending = {row.community_id: row for row in rows.scalars()}
+        when = next_issue(self._now, weekday, at, self._sources.rules.zone)
+        for community in self._sources.communities(None):
+            row = pending.get(community)
+            if row is None:
+                self._session.add(FollowUp(community_id=community, kind=KIND, due_at=when, data=schedule))
+            elif row.data != schedule:
+                row.data = schedule
+                if row.due_at > self._now:  # what is due already goes out first
+                    row.due_at = when
+        await self._session.flush()
+
+    async def _send_posts(self, week: Week, community: int) -> int:
+        posts = await self._session.execute(
+            select(Post.person_id, Post.role)
+            .where(Post.community_id == community, Post.role.in_(list(AUDIENCE_OF)), Post.until.is_(None))
+            .order_by(Post.id)
+        )
+        roles: dict[Recipient, Role] = {}
+        for person_id, role in posts:
+            roles.setdefault((person_id, AUDIENCE_OF[Role(role)]), Role(role))
+        claimed = await self._claim(list(roles), week, community)
+        for person_id, audience in claimed:
+            data = as_data(await self._make(audience, person_id, week))
+            self._tell(Notice(person_id, NoticeKind.DIGEST, None, roles[person_id, audience], data))
+        return len(claimed)
+
+    async def _send_residents(self, week: Week, community: int) -> int:
+        solved = select(Case.estate_id).where(
+            Case.status == Status.SOLVED, within(Case.closed_at, week.start, week.end), Case.estate_id.is_not(None)
+        )
+        waiting = (
+            select(Reporter.person_id)
+            .join(Case, Case.id == Reporter.case_id)
+            .where(Reporter.left_at.is_(None), Case.closed_at.is_(None))
+        )
+        told = select(DigestIssue.person_id).where(
+            DigestIssue.audience == Audience.RESIDENT, DigestIssue.week == week.key
+        )
+        rows = await self._session.execute(
+            select(Person)
+            .where(
+                Person.community_id == community,
+                Person.digest == "weekly",
+                or_(Person.home_estate_id.in_(solved), Person.id.in_(waiting)),
+                Person.id.not_in(told),
+            )
+            .order_by(Person.id)
+        )
+        found = await resident_digests(self._sources, rows.scalars().all(), week)
+        full = {(person, Audience.RESIDENT): digest for person, digest in found.items() if not digest.empty}
+        claimed = await self._claim(list(full), week, community)
+        for key in claimed:
+            self._tell(Notice(key[0], NoticeKind.DIGEST, None, Relation.REPORTER, as_data(full[key])))
+        return len(claimed)
+
+    async def _claim(self, wanted: Sequence[Recipient], week: Week, community: int) -> list[Recipient]:
+        """Those of `wanted` that nobody has sent yet; the unique key decides, also between two processes."""
+        insert = sqlite.insert if self._session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        won: set[Recipient] = set()
+        for start in range(0, len(wanted), _AT_ONCE):
+            rows = [
+                {
+                    "community_id": community,
+                    "person_id": person_id,
+                    "audience": audience,
+                    "week": week.key,
+                    "sent_at": self._now,
+                }
+                for person_id, audience in wanted[start : start + _AT_ONCE]
+            ]
+            claimed = await self._session.execute(
+                insert(DigestIssue)
+                .values(rows)
+                .on_conflict_do_nothing(index_elements=[DigestIssue.person_id, DigestIssue.audience, DigestIssue.week])
+                .returning(DigestIssue.person_id, DigestIssue.audience)
+            )
+            won |= {(person_id, Audience(audience)) for person_id, audience in claimed}
+        return [key for key in wanted if key in won]
