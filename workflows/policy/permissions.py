@@ -123,8 +123,18 @@ RUNG_OF_RELATION = {
 }
 
 
+# Handing a case on is an overseer's right too, but nobody takes it from a rung that stands above theirs.
+NEVER_FROM_ABOVE = frozenset({Action.HAND_TO_PROPERTY})
+_LADDER = list(Rung)
+
+
 def at_rung(action: Action, relation: Relation, rung: Rung | None) -> bool:
     """Whether somebody with this relation may do `action` while the case is at `rung` (None: at nobody's)."""
     if relation not in WHO.get(action, frozenset()):
         return False
-    return action not in AT_THEIR_RUNG or rung is None or RUNG_OF_RELATION.get(relation, rung) is rung
+    theirs = RUNG_OF_RELATION.get(relation)
+    if rung is None or theirs is None:
+        return True
+    if action in NEVER_FROM_ABOVE:
+        return _LADDER.index(theirs) >= _LADDER.index(rung)
+    return action not in AT_THEIR_RUNG or theirs is rung
