@@ -14,7 +14,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-app run test check train evaluate bench-nlu near-duplicates encoder format clean
+.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash near-duplicates encoder format clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,12 @@ evaluate: setup ## measure the NLU on FILE=messages.jsonl (ARGS=--json for a pro
 
 bench-nlu: setup ## the reader against its peers on the same messages (ARGS=--readme writes the table; about 40 minutes)
 	@.venv/bin/python -m tests.benchmarks.nlu $(ARGS)
+
+KILLS ?= 200
+SEED ?= 1
+ENGINE ?= sqlite
+bench-crash: setup-app ## kill the product KILLS times under load, then prove that nothing was lost or doubled (SEED=1 ENGINE=sqlite|postgresql)
+	@.venv/bin/python -m tests.benchmarks.crash --kills $(KILLS) --seed $(SEED) --engine $(ENGINE) $(ARGS)
 
 near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)
 	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/plain_exam.jsonl tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)

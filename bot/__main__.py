@@ -100,20 +100,13 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
     async def work() -> None:
         import gc
 
-        import uvicorn
-
         from bot.app import App
         from bot.http import listening
+        from bot.operating.stopping import listening_for_stop, serve
 
-        with listening(settings.server.host, settings.server.port) as sockets:
+        with listening(settings.server.host, settings.server.port) as sockets, listening_for_stop() as stop:
             app = App(settings)
             async with app.running():
-                server = uvicorn.Server(
-                    uvicorn.Config(
-                        app.http, log_level="warning", lifespan="off",
-                        ws="websockets-sansio", timeout_graceful_shutdown=5,
-                    )
-                )  # fmt: skip
                 address = address_of(settings.server.host, sockets[0].getsockname()[1])
                 typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
                 if not settings.server.reachable_from_outside:
@@ -124,7 +117,8 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
                     webbrowser.open(address)
                 gc.collect()
                 gc.freeze()
-                await server.serve(sockets)
+                await serve(app.http, sockets, stop)
+        raise typer.Exit(stop.exit_code)
 
     from bot.http import CannotListen
     from workflows.directory_file import DirectoryFileError
@@ -350,6 +344,70 @@ def dead_letters(
     for letter in found:
         typer.echo(f"{letter['id']:10} {letter['at']}  {letter['channel']} {letter['chat']}  {letter['error']}")
     typer.echo(f"{len(found)} set aside" + ("; one goes again with --again ID" if found else ""))
+
+
+# ---- operating
+
+
+@cli.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The archive to write; it must not be there yet.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Database, photos and secret key in one file, of one moment, while 小哨 runs."""
+    from bot.clock import SystemClock
+    from bot.operating.archive import BackupRefused
+    from bot.operating.backup import back_up
+
+    settings = _settings(config)
+    try:
+        kept = _wait_for(back_up(settings, file, SystemClock().now()))
+    except BackupRefused as refusal:
+        _stop(str(refusal), 1)
+    typer.echo(f"written: {file}\n{kept}")
+
+
+@cli.command()
+def restore(
+    file: File,
+    config: Config = DEFAULT_CONFIG,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="What is there now is lost.")] = False,
+) -> None:
+    """Bring back what `backup` has kept, while 小哨 does not run."""
+    from bot.operating import backup as backups
+    from bot.operating.archive import BackupRefused
+
+    settings = _settings(config)
+    try:
+        kept = _wait_for(backups.restore(settings, file, overwrite=overwrite))
+    except BackupRefused as refusal:
+        _stop(str(refusal), 1)
+    typer.echo(f"restored: {file}\n{kept}")
+
+
+@cli.command()
+def doctor(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check configuration, database, NLU, channels, clock, holidays and storage, and say what to do."""
+    from bot.clock import SystemClock
+    from bot.logging import configure
+    from bot.operating.doctor import Doctor, Finding
+
+    configure("CRITICAL")
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        remedy = "mend config.yml; the other checks need it"
+        found = [Finding("configuration", "error", line, remedy) for line in str(error).splitlines()]
+    else:
+        found = _wait_for(Doctor(settings, SystemClock().now()).examine())
+    well = all(one.state != "error" for one in found)
+    if as_json:
+        typer.echo(json.dumps({"ok": well, "checks": [asdict(one) for one in found]}, ensure_ascii=False))
+    else:
+        for one in found:
+            typer.echo(str(one))
+    if not well:
+        raise typer.Exit(1)
 
 
 # ---- learning

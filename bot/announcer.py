@@ -28,8 +28,16 @@ _HEADS = {
     "restored": "居民撤回后又恢复了，请接着看：",
     "corrected": "这件事更正过类别或地点，请看：",
     "not_fixed_partly": "居民说只解决了一部分，请接着办：",
+    "not_fixed_objected": "网格说不属实，居民不同意，请您再看：",
     "not_fixed_not": "居民说没有解决，升到您这里：",
     "not_confirmed": "网格员现场看过，还没好，请接着办：",
+}
+
+
+_RETURNED = {
+    "partly": "您报了办好，居民说只解决了一部分",
+    "not": "您报了办好，居民说没有解决",
+    "objected": "您说不属实，居民不同意",
 }
 
 
@@ -142,13 +150,7 @@ class Announcer:
                 return [(self._added(view, notice, head), card, ""), *photos]
             case NoticeKind.RETURNED:
                 said = f"：{mask(str(data.get('text', '')))}" if data.get("text") else ""
-                return [
-                    (
-                        f"{head}\n您报了办好，居民说{'只解决了一部分' if data.get('verdict') == 'partly' else '没有解决'}{said}",
-                        [],
-                        "",
-                    )
-                ]
+                return [(f"{head}\n{_RETURNED[str(data.get('verdict'))]}{said}", [], "")]
             case NoticeKind.RULING:
                 return [self._ruling(view, notice, head)]
             case NoticeKind.PROGRESS:
@@ -218,7 +220,7 @@ class Announcer:
         again = "再问您一次：" if notice.kind is NoticeKind.VERDICT_AGAIN else ""
         result = mask(view.result) or "见照片"
         if view.result_kind == "unfounded":
-            text = f"{head}\n网格员去看过，认为不是这样：{result}\n{again}您看呢？有不同意见一定告诉我。"
+            text = f"{head}\n网格员核实后认为不是这样：{result}\n{again}您看呢？有不同意见一定告诉我。"
         else:
             lines = [head, f"{view.holder}说{_how(view)}：{result}"]
             if notice.data.get("unconfirmed"):
@@ -266,8 +268,9 @@ class Announcer:
         near = notice.capacity not in _CALLED_IN
         role, name = data.get("who", ("", ""))
         mine = notice.capacity == "reporter"
+        what = "alone" if mine and data["what"] == "nobody" and data["danger"] == "suicide" else data["what"]
         text = say(
-            f"alert.{'mine' if mine else 'news'}.{data['what']}",
+            f"alert.{'mine' if mine else 'news'}.{what}",
             who=f"{cards.ROLE.get(role, '')}{name}",
             name=person.name if near else "居民",
             what="，".join(part for part in (DANGERS.get(str(data["danger"]), "险情"), data["place"]) if part),

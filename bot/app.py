@@ -42,7 +42,7 @@ from nlu.understanding import Understander
 from workflows.alerts import ALERT
 from workflows.calendar import ChinaCalendar
 from workflows.case_file import Rules
-from workflows.database import Database
+from workflows.database import Database, wait_for
 from workflows.directory import Directory
 from workflows.directory_file import import_file
 from workflows.models import Chat, Community, FollowUp
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DRAFT, REREAD = "draft", "reread"
+DATABASE_SECONDS = 30.0  # it may come up after us, as after a power cut
 # When a text that could not be read is tried again; while the NLU is down, only the first counts.
 _REREAD_AFTER = (timedelta(seconds=20), timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=8))
 
@@ -113,6 +114,7 @@ class App:
         self.courier = Courier(self.database, self.messengers, self.paces, self.clock)
         self.turns.done = self.courier.wake
         self.scheduler = AsyncIOScheduler(timezone=settings.zone)
+        self._ticking = asyncio.Lock()
         self._polling: TelegramPolling | None = None
         self._background: list[Coroutine[Any, Any, object]] = []
         self.http: FastAPI = build_http(self, self._page())
@@ -163,6 +165,7 @@ class App:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
         """Everything at work: turns, courier, scheduler, the NLU's child, Telegram."""
+        await wait_for(self.database, DATABASE_SECONDS)
         await self.prepare()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
@@ -174,10 +177,10 @@ class App:
                 stack.push_async_callback(self.understander.aclose)
             await self._start_telegram(stack)
             self.scheduler.add_job(
-                self.tick, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
+                self._knock, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
             )
             self.scheduler.start()
-            stack.callback(self.scheduler.shutdown, wait=False)
+            stack.push_async_callback(self._end_ticks)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.turns.run(), name="turns")
                 group.create_task(self.courier.run(), name="courier")
@@ -213,7 +216,7 @@ class App:
         stack.push_async_callback(bot.session.close)
         self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage)
         self.fetchers["telegram"] = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
-        self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds)
+        self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds, at_once=1)
         if how == "polling":
             self._polling = telegram.TelegramPolling(bot, self.inbox)
         else:
@@ -232,6 +235,17 @@ class App:
         return bool(getattr(self.understander, "ready", True))
 
     # ---- ticks
+
+    async def _knock(self) -> None:
+        async with self._ticking:
+            await self.tick()
+
+    async def _end_ticks(self) -> None:
+        """The tick in hand may finish: the scheduler alone would cut it off."""
+        self.scheduler.pause()
+        await asyncio.sleep(0)  # one that was just started takes the lock
+        async with self._ticking:
+            self.scheduler.shutdown(wait=False)
 
     async def tick(self, limit: int = 50) -> int:
         """Do what is due now. Each follow-up under its own savepoint: one that fails is tried again later."""

@@ -1,7 +1,8 @@
 """Delivers the outbox: in order within a chat, again after trouble, within every messenger's limits."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -18,6 +19,8 @@ log = structlog.get_logger()
 
 GIVE_UP = timedelta(hours=48)
 MAX_PAUSE = timedelta(minutes=10)
+LATE_SECONDS = 2.0  # an answer that takes longer than this holds nobody else up
+LANES = 16
 
 
 class DeliveryError(Exception):
@@ -57,14 +60,18 @@ class Messenger(Protocol):
 
 @dataclass
 class Pace:
-    """A messenger's limits: so many messages a second in all, and this gap within one chat."""
+    """A messenger's limits: so many messages a second in all, and this gap within one chat.
+
+    `at_once` messages may be on their way without being recorded: so many can come twice when the process is killed.
+    """
 
     per_second: float
     per_chat_seconds: float = 0.0
+    at_once: int = LANES
 
 
 class Courier:
-    """One task per process; chats are served side by side, each in order."""
+    """One task per process; chats are served side by side, each in order, and none waits for another's trouble."""
 
     def __init__(
         self, database: Database, messengers: Mapping[str, Messenger], paces: Mapping[str, Pace], clock: Clock
@@ -75,22 +82,35 @@ class Courier:
         self._clock = clock
         self._next_slot: dict[str, float] = {}
         self._chat_slot: dict[tuple[str, str], float] = {}
+        self._lanes = asyncio.Semaphore(LANES)
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._looking = asyncio.Lock()
+        self._busy: set[tuple[str, str]] = set()
+        self._unrecorded: dict[int, str | None] = {}  # delivered, but the database was away: message ids by row
         self._stopping = False
         self.wake = asyncio.Event()
         self.last_round: datetime | None = None
 
     async def run(self) -> None:
         """Until stopped: deliver what may go, then wait for more."""
-        while not self._stopping:
-            self.wake.clear()
-            try:
-                sent = await self.once()
-            except OSError as error:  # the database is away: the rows are safe, try again
-                log.warning("courier cannot reach the database", error=type(error).__name__)
-                sent = 0
-                await self._pause(1.0)
-            if not sent:
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self.wake.clear()
+                try:
+                    for rows in await self._taken():
+                        group.create_task(self._lane(rows))
+                except Exception as error:  # the database is away, in whatever words: the rows are safe, try again
+                    log.warning("courier cannot read the outbox", error=type(error).__name__)
+                    await asyncio.sleep(0.5)
                 await self._pause(0.5)
+
+    async def _lane(self, rows: Sequence[Outbound]) -> None:
+        """One chat's rows; what becomes of them is this chat's matter alone."""
+        try:
+            if await self._chat(rows):
+                self.wake.set()  # there may be more for this chat by now
+        except Exception as error:
+            log.warning("courier cannot record a delivery", error=type(error).__name__)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -110,20 +130,27 @@ class Courier:
 
     async def once(self) -> int:
         """One round over all chats. Returns how many rows left the outbox."""
-        chats = await self._waiting()
-        self.last_round = datetime.now(UTC)  # noqa: TID251 - the world's time
-        if not chats:
-            return 0
-        lanes = asyncio.Semaphore(16)
+        return sum(await asyncio.gather(*(self._chat(rows) for rows in await self._taken())))
 
-        async def serve(rows: Sequence[Outbound]) -> int:
-            async with lanes:
+    async def _taken(self) -> list[list[Outbound]]:
+        """What may go now, chat by chat; nobody else of this process serves these chats until `_chat` is done."""
+        async with self._looking:
+            # Asked before the outbox is read: what a chat sends meanwhile would still look unsent.
+            busy = set(self._busy)
+            chats = [rows for rows in await self._waiting() if (rows[0].channel, rows[0].chat_key) not in busy]
+            self._busy.update((rows[0].channel, rows[0].chat_key) for rows in chats)
+            return chats
+
+    async def _chat(self, rows: Sequence[Outbound]) -> int:
+        try:
+            async with self._lanes:
                 return await self._serve(rows)
-
-        return sum(await asyncio.gather(*(serve(rows) for rows in chats)))
+        finally:
+            self._busy.discard((rows[0].channel, rows[0].chat_key))
 
     async def _waiting(self) -> list[list[Outbound]]:
-        now, world = self._clock.now(), datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
+        self.last_round = world = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
+        now = self._clock.now()
         async with self._database.reading() as session:
             rows = (
                 await session.execute(
@@ -156,22 +183,59 @@ class Courier:
     async def _send(self, row: Outbound) -> bool:
         """Whether the chat may go on with its next row."""
         await self._keep_pace(row)
-        try:
-            message_id = await self._messengers[row.channel].deliver(row)
-        except TryLater as error:
-            await self._retry(row, error, timedelta(seconds=error.seconds))
-            return False
-        except OutcomeUnknown as error:
-            if row.resend:
-                await self._retry(row, error, self._backoff(row))
+        async with self._alone(row) as answered:
+            try:
+                if row.id not in self._unrecorded:
+                    self._unrecorded[row.id] = await self._deliver(row)
+            except TryLater as error:
+                await self._retry(row, error, timedelta(seconds=error.seconds))
                 return False
-            await self._finish(row, "dead", error="outcome unknown, not sent twice")
-            return True
-        except Rejected as error:
-            await self._finish(row, "dead", error=str(error), blocked=error.blocked)
-            return True
-        await self._finish(row, "sent", message_id=message_id)
+            except OutcomeUnknown as error:
+                if row.resend:
+                    await self._retry(row, error, self._backoff(row))
+                    return False
+                await self._finish(row, "dead", error="outcome unknown, not sent twice")
+                return True
+            except Rejected as error:
+                await self._finish(row, "dead", error=str(error), blocked=error.blocked)
+                return True
+            answered.cancel()
+            await self._finish(row, "sent", message_id=self._unrecorded[row.id])
+            del self._unrecorded[row.id]  # if it could not be recorded, it is next time, and not sent again
         return True
+
+    async def _deliver(self, row: Outbound) -> str | None:
+        try:
+            return await self._messengers[row.channel].deliver(row)
+        except DeliveryError:
+            raise
+        except Exception as error:  # nothing says that it did not arrive; never again at once
+            log.error("a messenger failed", channel=row.channel, outbox=row.id, error=type(error).__name__)
+            raise OutcomeUnknown(type(error).__name__) from None
+
+    @asynccontextmanager
+    async def _alone(self, row: Outbound) -> AsyncIterator[asyncio.TimerHandle]:
+        """From the send to its record, no more than the messenger's `at_once`: what a kill can double is bounded.
+
+        An answer that is late lets the next one go; cancel the timer that is given once there is an answer.
+        """
+        pace = self._paces.get(row.channel)
+        gate = self._gates.setdefault(row.channel, asyncio.Semaphore(pace.at_once if pace else LANES))
+        await gate.acquire()
+        closed = True
+
+        def open_() -> None:
+            nonlocal closed
+            if closed:
+                closed = False
+                gate.release()
+
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, open_)
+        try:
+            yield late
+        finally:
+            late.cancel()
+            open_()
 
     async def _keep_pace(self, row: Outbound) -> None:
         pace = self._paces.get(row.channel)

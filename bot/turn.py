@@ -269,13 +269,22 @@ class Turns:
         try:
             while not self._stopping:
                 self._inbox.arrived.clear()
-                if not await self.once():
+                if not await self._once_or_later():
                     try:
                         await asyncio.wait_for(self._inbox.arrived.wait(), timeout=1.0)
                     except TimeoutError:
                         continue  # another process may have stored one, or a retry has come due
         finally:
             await self._fetching.close()
+
+    async def _once_or_later(self) -> int:
+        """One batch; none when it could not be committed. What one message does is caught before: this is the database."""
+        try:
+            return await self.once()
+        except Exception as error:  # in whatever words it says that it is away: the updates are safe, try again
+            log.warning("turns cannot reach the database", error=type(error).__name__)
+            await asyncio.sleep(0.5)
+            return 0
 
     def stop(self) -> None:
         """Finish the batch in hand and return."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings as hypothesis_settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -25,6 +27,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+# Always the same examples, or a run that fails could not be run again; SEARCH=1 looks for new ones.
+set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
+hypothesis_settings.register_profile("same", derandomize=True, deadline=None, database=None, print_blob=True)
+hypothesis_settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("search" if os.environ.get("SEARCH") else "same")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +56,8 @@ def postgres_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _fresh_postgres(url: str) -> str:
+async def fresh_postgres(url: str) -> str:
+    """A database of its own on this server."""
     name = f"t{uuid.uuid4().hex[:16]}"
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
@@ -69,7 +77,7 @@ async def database_url(engine: str, tmp_path: Path, request: pytest.FixtureReque
     """A database of this kind that nobody has used."""
     if engine == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'town.db'}"
-    return await _fresh_postgres(request.getfixturevalue("postgres_url"))
+    return await fresh_postgres(request.getfixturevalue("postgres_url"))
 
 
 def settings_for(url: str, storage: Path, **overrides: object) -> Settings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, true
 
 from workflows.case_file import CaseFile
 from workflows.models import Alert, FollowUp
@@ -22,6 +22,7 @@ CHASED = 3  # as often as a danger is called out again while nobody takes it
 # Where hands on the spot help, the building head and the property company are called as well. Of a person's
 # own plight (轻生, 走失, a quarrel with knives) they are not: the fewer who know, the better.
 _ON_THE_SPOT = frozenset({"fire", "gas", "co", "shock", "drowning", "lift", "collapse", "fall", "trapped"})
+_STILL_OPEN = timedelta(hours=3)  # what a colleague types about "it" within this time is about the danger
 _SAME_DANGER = timedelta(minutes=30)  # what the same person says within this time is of the same danger
 
 
@@ -97,6 +98,25 @@ class Alerts:
         await self._session.flush()
         await self._news(alert, "coming", "", by=person_id)
         return True
+
+    async def called_to(self, person_id: int, *, free: bool = False) -> int | None:
+        """The newest danger of the last hours to which this person was called; `free`: that nobody else has taken."""
+        posts = await self._people.posts(person_id)
+        rows = await self._session.execute(
+            select(Alert)
+            .where(
+                Alert.community_id.in_([post.community_id for post in posts]),
+                Alert.at >= self._now - _STILL_OPEN,
+                Alert.person_id != person_id,
+                or_(Alert.taken_by.is_(None), Alert.taken_by == person_id) if free else true(),
+            )
+            .order_by(Alert.id.desc())
+            .limit(5)
+        )
+        for alert in rows.scalars():
+            if any(c.person_id == person_id for c in await self._circle(alert)):
+                return alert.id
+        return None
 
     async def report(self, person_id: int, alert_id: int, text: str, photos: Sequence[str] = ()) -> None:
         """到场报信: what was found on the spot. Who called and who is on duty hear it.

@@ -18,8 +18,6 @@ from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
 from workflows.policy.permissions import (
-    AT_THEIR_RUNG,
-    RUNG_OF_RELATION,
     NotAllowed,
     Relation,
     at_rung,
@@ -374,16 +372,17 @@ class CaseFile:
         Raises:
             NotAllowed: in none: their post does not cover the case, or they do not hold it now.
             CaseNotFound: they may not even see it.
+            NotPossible: not in the state it is in. Said before anything is changed: a refusal is answered with a
+                sentence, and the turn that says it is kept.
         """
         relations = await self.people.relations(person_id, case)
         if not may_see(relations):
             raise CaseNotFound(case.id)
-        if action in AT_THEIR_RUNG and Status(case.status) in RUNG_OF:
-            rung = RUNG_OF[Status(case.status)]
-            relations = frozenset(r for r in relations if RUNG_OF_RELATION.get(r, rung) is rung)
-        role = capacity(action, relations)
+        rung = RUNG_OF.get(Status(case.status))
+        role = capacity(action, frozenset(r for r in relations if at_rung(action, r, rung)))
         if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
             raise NotAllowed(action)
+        destination(Status(case.status), action)
         return role
 
     async def authorise_act(self, person_id: int, case_id: int, act: str) -> None:

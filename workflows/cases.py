@@ -11,9 +11,10 @@ from workflows.models import Case, CaseEvent, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy import conflict, duplicates
 from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
-from workflows.policy.permissions import Relation, Role
+from workflows.policy.permissions import NotAllowed, Relation, Role
 from workflows.policy.places import Address
 
+_BARE = 6  # "没解决" and the like say nothing that the card does not say itself
 # What the same complaint word leads to; used to look for duplicates among neighbours of a category.
 _KIN = {
     kin: frozenset().union(*(pair for pair in duplicates.ALIKE if kin in pair))
@@ -160,6 +161,8 @@ class Cases:
         best = sorted((pair for pair in scored if pair[0] >= rules.same_above), key=lambda pair: -pair[0])[:limit]
         out = []
         for score, case in best:
+            if report.person_id in await self._file.people.excluded(case):
+                continue
             waiting = [r.person_id for r in await self._file.reporters(case)]
             out.append(Likeness(await self._file.view(case), score, report.person_id in waiting))
         return out
@@ -169,6 +172,7 @@ class Cases:
 
         Raises:
             CaseNotFound: no such case.
+            NotAllowed: the complaint is about them; who waits for the answer also says whether it is solved.
             NotPossible: it is closed.
         """
         case = await self._file.case(case_id)
@@ -178,6 +182,8 @@ class Cases:
         reporter = here.scalar_one_or_none()
         if reporter is not None and reporter.left_at is None:
             return await self._file.view(case)
+        if person_id in await self._file.people.excluded(case):
+            raise NotAllowed(Action.JOIN)
         await self._file.move(case, Action.JOIN, by=person_id, role=Relation.REPORTER, note=note)
         if reporter is None:
             self._file.session.add(
@@ -225,7 +231,7 @@ class Cases:
         data = {"photos": list(photos)} if photos else {}
         action = Action.SUPPLY if waiting else Action.ADD
         await self._file.move(case, action, by=person_id, role=role, note=text, data=data)
-        if text and not waiting:
+        if text:
             case.text = f"{case.text}\n{text}"[:4000]
         await self.attach(case.id, photos)
         await self._file.session.flush()
@@ -351,6 +357,7 @@ class Cases:
             return await self.reopen(person_id, case_id, reason)
         role = await self._file.authorise(person_id, case, action)
         solver, solver_unit = Rung(case.rung), case.holder_unit_id
+        objected = case.result_kind == "unfounded"
         await self._file.move(case, action, by=person_id, role=role, note=reason, data={"verdict": verdict})
         case.verdict = verdict
         for reporter in await self._file.reporters(case):
@@ -360,7 +367,7 @@ class Cases:
             case.solved_at_rung = solver
             await self._others_told(case, person_id)
         else:
-            await self._sent_back(case, solver, solver_unit, reason, verdict)
+            await self._sent_back(case, solver, solver_unit, reason, "objected" if objected else verdict)
         await self._file.session.flush()
         return await self._file.view(case)
 
@@ -377,6 +384,8 @@ class Cases:
         """Not fixed must reach the one who said that it was, and whoever has it now."""
         case.reopened += 1
         case.result, case.result_kind = "", ""
+        if len(reason) > _BARE:
+            case.text = f"{case.text}\n{reason}"[:4000]  # what is still wrong belongs on the next card
         case.verified = True
         await self._to_solver(case, solver, solver_unit, reason, verdict)
         await self._file.card(case, reason=f"not_fixed_{verdict}")
@@ -431,14 +440,15 @@ class Cases:
             NotPossible: open, merged, or closed too long ago (then a new case is right).
         """
         case = await self._file.case(case_id)
-        if Status(case.status) is Status.WITHDRAWN:
-            await self._come_back(case, person_id)
-        role = await self._file.authorise(person_id, case, Action.REOPEN)
         limit = timedelta(days=self._file.rules.ladder.reopen_days)
-        if case.closed_at is None or self._file.now - case.closed_at > limit:
+        late = case.closed_at is not None and self._file.now - case.closed_at > limit
+        withdrawn = Status(case.status) is Status.WITHDRAWN
+        if withdrawn:
+            await self._come_back(case, person_id, late)
+        role = await self._file.authorise(person_id, case, Action.REOPEN)
+        if late:
             raise NotPossible(Status(case.status), Action.REOPEN)
         solver, solver_unit = Rung(case.rung), case.holder_unit_id
-        withdrawn = Status(case.status) is Status.WITHDRAWN
         await self._file.move(case, Action.REOPEN, by=person_id, role=role, note=reason)
         if withdrawn:
             await self._file.card(case, reason="restored")
@@ -448,12 +458,14 @@ class Cases:
         await self._file.session.flush()
         return await self._file.view(case)
 
-    async def _come_back(self, case: Case, person_id: int) -> None:
-        """Whoever withdrew may take that back; nobody else gets in by this."""
+    async def _come_back(self, case: Case, person_id: int, late: bool) -> None:
+        """Whoever withdrew may take that back while there is time; nobody else gets in by this."""
         rows = await self._file.session.execute(
             select(Reporter).where(Reporter.case_id == case.id, Reporter.person_id == person_id)
         )
         for reporter in rows.scalars():
+            if late:
+                raise NotPossible(Status(case.status), Action.REOPEN)
             reporter.left_at = None
         await self._file.session.flush()
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import assert_never
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from workflows.case_file import CLOCK, PROGRESS, REMIND, CaseFile
 from workflows.models import Case, FollowUp, Reporter
@@ -62,7 +62,8 @@ class FollowUps:
 
     async def _remind(self, case: Case, follow_up: FollowUp) -> None:
         follow_up.done_at = self._file.now
-        if Status(case.status) in RUNG_OF:
+        # Where the machine has slept past the deadline itself, the clock speaks: nobody is asked for the past.
+        if Status(case.status) in RUNG_OF and self._file.now < case.rung_due_at:
             await self._file.move(case, Action.REMIND)
             there = await self._file.people.at_rung(case, Rung(case.rung))
             self._file.tell_each(there, case, NoticeKind.REMINDER)
@@ -70,8 +71,12 @@ class FollowUps:
     async def _progress(self, case: Case, follow_up: FollowUp) -> None:
         """No news for a while: the resident hears who has it. Not while the ball is in their own court.
 
-        Once a day at most, however many cases they have: the one message lists all that are being worked on.
+        Once a day at most, however many cases they have: the one message lists all that are being worked on. After a
+        sleep the deadlines that are due as well come first: they may bring the news, and change who has it.
         """
+        if await self._news_is_due(case):
+            follow_up.due_at = self._file.now  # behind them in the queue
+            return
         follow_up.due_at = self._file.now + self._file.rules.no_news
         if Status(case.status) not in RUNG_OF:
             return
@@ -84,12 +89,34 @@ class FollowUps:
             rows = await self._file.session.execute(
                 select(Case.id)
                 .join(Reporter, Reporter.case_id == Case.id)
-                .where(Reporter.person_id == person.id, Reporter.left_at.is_(None), Case.status.in_(list(RUNG_OF)))
+                .where(
+                    Reporter.person_id == person.id,
+                    Reporter.left_at.is_(None),
+                    Case.status.in_(list(RUNG_OF)),
+                    or_(Case.told_at.is_(None), Case.told_at < self._file.now),  # not what they have just heard of
+                )
                 .order_by(Case.id)
             )
             others = [case_id for case_id in rows.scalars() if case_id != case.id]
             data = {"news": "no_news", "others": others[:MOST_LISTED]}
             self._file.tell(Notice(person.id, NoticeKind.PROGRESS, case.id, Relation.REPORTER, data))
+
+    async def _news_is_due(self, case: Case) -> bool:
+        """Whether the clock has run out on any case of those who wait for this one."""
+        waiting = select(Reporter.person_id).where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
+        found = await self._file.session.execute(
+            select(FollowUp.id)
+            .join(Reporter, Reporter.case_id == FollowUp.case_id)
+            .where(
+                FollowUp.kind == CLOCK,
+                FollowUp.done_at.is_(None),
+                FollowUp.due_at <= self._file.now,
+                Reporter.left_at.is_(None),
+                Reporter.person_id.in_(waiting),
+            )
+            .limit(1)
+        )
+        return found.first() is not None
 
     async def _clock(self, case: Case, follow_up: FollowUp) -> None:
         rules = self._file.rules

@@ -269,6 +269,11 @@ class People:
         )
         return row.scalar_one_or_none()
 
+    async def office_named(self, text: str, community_id: int) -> bool:
+        """Whether the words name somebody of the community's own office."""
+        ids = [colleague.person_id for colleague in await self.holders(*OFFICE_ROLES, community_id=community_id)]
+        return any(person.name in text for person in (await self.people_of(ids)).values())
+
     async def set_home(self, person_id: int, home: Address) -> None:
         """Keep where somebody lives."""
         person = await self.person(person_id)

@@ -253,7 +253,7 @@ def _beside(view: CaseView) -> list[str]:
     if view.about:
         lines.append(f"（涉及{view.about}，已绕开）")
     if view.reopened:
-        lines.append(f"居民评价没解决，第{view.reopened}次退回。")
+        lines.append(f"居民评价没有完全解决，第{view.reopened}次退回。")
     return lines
 
 

@@ -132,6 +132,7 @@ async def home(talk: Talk, text: str) -> None:
         return
     await talk.office.people.set_home(talk.speaker.person_id, found)
     await talk.say("home.kept", home=found.sentence())
+    await resident.home_is_known(talk, found)
 
 
 async def digest(talk: Talk, rest: str) -> None:

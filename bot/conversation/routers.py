@@ -40,7 +40,7 @@ class InDanger(BaseFilter):
         """Whether to answer with a number first; hands the handler what kind it is."""
         assert isinstance(message, Message)
         heard = talk.settings.nlu.ear.hear(message.text or message.caption or "", talk.alone)
-        talk.caution = heard.perhaps
+        talk.caution = heard.perhaps and not talk.speaker.staff  # they know the numbers, and speak of their work
         return {"danger": heard.danger} if heard.now else False
 
 
@@ -100,7 +100,10 @@ def _staff() -> Router:
     async def colleague(message: Message, talk: Talk, state: FSMContext) -> None:
         text = message.text or message.caption or ""
         if not (
-            await safety.reports_back(talk, text) or await safety.goes_on(talk, text) or await staff.hear(talk, text)
+            await safety.reports_back(talk, text)
+            or await safety.answers_alarm(talk, text)
+            or await safety.goes_on(talk, text)
+            or await staff.hear(talk, text)
         ):
             await resident.hear(talk, text)
         await keep(state, talk.dialogue)
@@ -262,6 +265,11 @@ async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
         case "text":
             view = await talk.office.cases.look(talk.speaker.person_id, data.case)
             await talk.answer(cards.whole_text(view))
+        case "unclear":
+            talk.dialogue.which_note = note
+            await staff.offer(talk, await talk.office.cases.look(talk.speaker.person_id, data.case))
+        case "new" if talk.speaker.staff and note:
+            await resident.hear(talk, note)
         case "card":
             await staff.show(talk, await talk.office.cases.look(talk.speaker.person_id, data.case))
         case act if act in _RESIDENT_ACTS:

@@ -29,7 +29,9 @@ _SMALL = frozenset({"thanks", "goodbye", "greet", "help"})
 
 async def answer(talk: Talk, danger: Danger | None, text: str) -> None:
     """Say what to do and whom to ring; tell everybody on duty. No case is opened: a telephone is faster."""
-    if await reports_back(talk, text, danger) or (danger is None and await _over(talk, text)):
+    if await reports_back(talk, text, danger) or await answers_alarm(talk, text):
+        return
+    if danger is None and await _over(talk, text):
         return
     kind = danger.kind if danger is not None else "unclear"
     talk.act("emergency")
@@ -74,7 +76,10 @@ async def goes_on(talk: Talk, text: str) -> bool:
             return False
     talk.act("alarm")
     raised = await talk.office.alerts.add(talk.speaker.person_id, d.alarm or 0, text, photos(talk))
-    await talk.answer(f"{say('danger.added')}\n{_who_knows(raised)}")
+    if d.alarm_kind == "suicide":
+        await talk.say("danger.listening")
+    else:
+        await talk.answer(f"{say('danger.added')}\n{_who_knows(raised)}")
     return True
 
 
@@ -108,6 +113,23 @@ async def take(talk: Talk, alert_id: int, act: str) -> None:
         await talk.say("alert.taken", rows)
     else:
         await talk.say("alert.ask")
+
+
+async def answers_alarm(talk: Talk, text: str) -> bool:
+    """A colleague who types instead of tapping: 我去, 到了, 人救出来了, about a danger that they were called to."""
+    if not talk.speaker.staff or not text.strip():
+        return False
+    going, news = words.going(text), words.all_clear(text) or words.there(text)
+    if not going and not news:
+        return False
+    alert_id = await talk.office.alerts.called_to(talk.speaker.person_id, free=not news)
+    if alert_id is None:
+        return False
+    if going and not news:
+        await take(talk, alert_id, "go")
+        return True
+    talk.dialogue.pending, talk.dialogue.pending_case = "alert", alert_id
+    return await reports_back(talk, text)
 
 
 async def reports_back(talk: Talk, text: str, danger: Danger | None = None) -> bool:

@@ -62,7 +62,8 @@ async def hear(talk: Talk, text: str) -> bool:
             await do(talk, word.act, view.id, word.note)
         return True
     if not desk:
-        return False
+        patrols = talk.speaker.has(Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD)
+        return bool(text) and not talk.photo and not patrols and await _unread(talk, text, [])
     if talk.photo and not text:
         return await _photo(talk, desk)
     return await _reads_as_answer(talk, text, desk)
@@ -101,26 +102,51 @@ _SMALL = frozenset({"greet", "thanks", "goodbye", "help", "ask_progress", "human
 
 
 async def _unread(talk: Talk, text: str, desk: Sequence[CaseView]) -> bool:
-    """A colleague's line that fits no button. With work on the desk it is about that, unless it reports a find."""
+    """A colleague's line that fits no button: about their desk, unless it reports a find on patrol.
+
+    It never opens a case unasked: "已派电工，断电了" is no resident's report.
+    """
     u = talk.alone
     found = talk.locate(text, u)
-    if u is not None:
-        report = u.intent in REQUEST_INTENTS and u.confidence >= talk.settings.nlu.act_above
-        if (report and found.known_to_resident) or (u.intent in _SMALL and u.confidence >= talk.settings.nlu.act_above):
-            return False
-    near = [v for v in desk if _shares_words(text, v)] or [v for v in desk if v.id == talk.dialogue.focus] or desk
-    if len(near) > 1 or u is None:
+    if u is None:
         return False
-    view = near[0]
-    talk.act("unclear")
+    sure = u.confidence >= talk.settings.nlu.act_above
+    report = u.intent in REQUEST_INTENTS and sure
+    patrols = talk.speaker.has(Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD)
+    if (report and patrols and found.known_to_resident and not _told_as_done(text)) or (u.intent in _SMALL and sure):
+        return False
+    near = [v for v in desk if _shares_words(text, v)] or [v for v in desk if v.id == talk.dialogue.focus] or list(desk)
     talk.dialogue.which_note = text
+    talk.act("unclear")
+    if len(near) == 1:
+        await offer(talk, near[0])
+        return True
+    rows: Rows = [[option(cards.option_line(v), Which(act="unclear", case=v.id))] for v in near[:8]]
+    if report:
+        rows.append([option("登记成新的一件", Which(act="new", case=0))])
+    if not rows:
+        talk.dialogue.which_note = ""
+        return False
+    await talk.say("staff.which" if near else "staff.new", rows)
+    return True
+
+
+def _told_as_done(text: str) -> bool:
+    """修好了, 断电了: somebody speaks of what was done, not of what is wrong."""
+    return bool(
+        re.search(r"(修|换|清|弄|推|关|断|派|看|查|处理|解决|联系|通知|协调)(好|完|上|走|过|了电?)|已|属实", text)
+    )
+
+
+async def offer(talk: Talk, view: CaseView) -> None:
+    """What may be done with this case, for words that were not understood; they go along as the note."""
+    talk.dialogue.focus = view.id
     rows = [
         [option(o.text, Which(act=CaseDo.unpack(o.data).act, case=view.id)) for o in row]
         for row in cards.staff_rows(view, capacity_in(talk, view))
     ]
     rows.append([option("只记一笔", Which(act="note", case=view.id))])
     await talk.say("staff.unclear", rows, line=cards.case_line(view, 20))
-    return True
 
 
 def _picked(
@@ -199,6 +225,8 @@ async def _photo(talk: Talk, desk: Sequence[CaseView]) -> bool:
 
 async def _completes(talk: Talk, text: str) -> bool:
     d = talk.dialogue
+    if d.pending == "whistle_unit":
+        return await _names_department(talk, text)
     if d.pending not in ASKS_WORDS and d.pending != "whistle":
         return False
     act, case_id = d.pending, d.pending_case
@@ -213,6 +241,21 @@ async def _completes(talk: Talk, text: str) -> bool:
         return True
     d.pending = ""
     await do(talk, act, case_id, text, typed=True)
+    return True
+
+
+async def _names_department(talk: Talk, text: str) -> bool:
+    """吹给哪个部门, answered in words."""
+    d = talk.dialogue
+    view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
+    named = [u for u in talk.directory.units_of(view.community_id, "department") if named_in(u.name, text)]
+    d.pending = ""
+    if words.never_mind(text) or text.strip() in ("取消", "不"):
+        await talk.say("pending.cancelled")
+        return True
+    if not named:
+        return False
+    await whistle(talk, view.id, unit_id=named[0].id)
     return True
 
 
@@ -325,6 +368,7 @@ async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0, *,
         named = [u for u in talk.directory.units_of(view.community_id, "department") if named_in(u.name, note)]
         unit_id = named[0].id if named else 0
     if not unit_id:
+        d.pending, d.pending_case = "whistle_unit", case_id
         await talk.say("need.department", department_rows(talk, view, everybody=everybody))
         return
     d.pending, d.pending_case, d.pending_unit, d.pending_note = "whistle", case_id, unit_id, ""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from workflows.policy.lifecycle import Rung, Status
+from workflows.policy.lifecycle import WORKING, Rung, Status
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ _REFUSE = re.compile(
     r"(归|属于?|应该是|应由|找|该是).{0,12}(局|委|办|公司|队|物业|部门).{0,4}(管|负责|的事|处理|解决|的)|管不(着|了|到)|没有(管辖|执法)权|退回"
 )
 _CANNOT = re.compile(
-    r"(解决|处理|修|弄|办|搞|整|干|管)不(了|成|动|好|来)|没(办法|法|辙|能力|条件|钱|配件|预算|资质|权限)|无法|无能为力|超出.{0,6}(范围|能力)|办不到|不会弄|要.{0,8}(部门|社区|政府)(来|协调|出面)"
+    r"(解决|处理|修|弄|办|搞|整|干|管)不(了|成|动|好|来)|不(能|给)修|^不修|没(办法|法|辙|能力|条件|钱|配件|预算|资质|权限)|无法|无能为力|超出.{0,6}(范围|能力)|办不到|不会弄|要.{0,8}(部门|社区|政府)(来|协调|出面)"
 )
 _NOT_TRUE = re.compile(
     r"不属实|(灯|门|盖|梯|水|电|路|墙|线|管|阀|车)?(是|都|还)好(好)?的|没坏|完好|没这回事|没有这(回|种)?(事|情况)|没(发现|看到|看见|见到|见着|啥问题|有问题|问题)|好好的|误会|假的|一切正常|都正常|不存在|没有?异常|哪有"
@@ -30,14 +30,15 @@ _NOT_YET = re.compile(
 )
 _DONE = re.compile(
     r"(已经?|都|刚|全|给|今天|昨天|上午|下午|早上)?.{0,12}(修|换|清|弄|处理|解决|搞|整|拆|补|通|疏|铺|剪|喷|消杀|挪|移|运|拉|装|焊|整改|劝|调解)(好|完|了|走|掉|通|到位|妥|干净|平|上|过)|"
-    r"(已|都)(恢复|完工|完成|整改|解决|办结|到位)|搞定|亮了|通了|不漏了|恢复了|(问题|事)(已经?)?解决"
+    r"已(修复|断电|送电|推上)|推上了|(已|都)(恢复|完工|完成|整改|解决|办结|到位)|搞定|亮了|通了|不漏了|恢复了|(问题|事)(已经?)?解决"
 )
 _PLAN = re.compile(
     r"(下周|下个?月|下星期|月底|年底|开春|明年|\d{1,2}月|\d{1,2}号|\d{1,2}日|周[一二三四五六日天]|国庆|元旦|节前|节后|\d+天(内|后)).{0,20}(施工|进场|开工|完成|完工|实施|安排|处理|喷|修|改|换|清|整治|动工|解决|列入|到)|"
     r"(已|要|准备|计划).{0,6}(列入|纳入|排|安排).{0,10}(计划|工期|项目)|计划"
 )
 _ACCEPT = re.compile(
-    r"^(好|行|可以|收到|知道了|明白|嗯|中|成|没问题|OK|ok|好嘞|好的|得嘞)|(派|叫|让|安排|联系).{0,6}(人|师傅|维修|工人|保洁|电工|水工|保安|同事|小).{0,8}(去|来|过去|看|处理|修|查)|"
+    r"^(好|行|可以|收到|知道了|明白|嗯|中|成|没问题|OK|ok|好嘞|好的|得嘞)|(?<!已)在(修|弄|办|处理|清|换|查)(了|着|呢)?|正在|在?路上|尽快|"
+    r"改天|敲门|没人(在家|开门|应)|家里没人|检修|抢修|明天(下午|上午)?(恢复|清走|修好)|联系(好)?(了)?(厂家|师傅|维保)|(派|叫|让|安排|联系).{0,6}(人|师傅|维修|工人|保洁|电工|水工|保安|同事|小).{0,8}(去|来|过去|看|处理|修|查)|"
     r"安排.{0,4}(人|师傅|维修|工人|保洁|电工|水工|检修|抢修|施工)|(去|来|过去)(现场)?看(一)?(看|下|眼)|"
     r"(马上|这就|一会儿?|待会|现在|今天|明天|下午|上午|晚上|中午|明早).{0,12}(去|到|来|过去|处理|看|修|查)|已?派(单|人)"
 )
@@ -74,6 +75,8 @@ _FINE = re.compile(
 def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
     """The action that `text` stands for at this point of a case, or None when it stands for none."""
     words = text.strip()
+    if _NOT_THAT.search(words):
+        return StaffWord("accept", words) if status in WORKING else None  # 先别转物业，我先去看看
     if _QUESTION.search(words) and not _SUPPLY.search(words):
         return StaffWord("card", words)  # a question about a case is no result: its card is the answer
     table: list[tuple[str, _Reads]]
@@ -139,6 +142,18 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
     return None
 
 
+# What they do not want done, whatever they name with it.
+_NOT_THAT = re.compile(r"(先别|别|不要|先不|甭|不用|暂不)(再|急着)?(转|联系|找|上报|报给|吹哨|召集|派)")
+# Words of a result in a line that tells of something still to come, or that could not be done.
+_STILL_TO_COME = re.compile(
+    r"(?<!已)(?<!已经)在(修|弄|办|处理|清|换|查|施工)|正在|不修了|没人(在家|开门|应)?|敲门|改天|明天|明早|后天|下周|周[一二三四五六日天末]|"
+    r"月底|尽快|争取|马上|待会|一会|在?路上|今晚|下午(去|来|修|换|清)|\d{1,2}[号日](前|之前|去|来|修|换|清|到|开)"
+)
+_PAST = re.compile(
+    r"(修|换|清|弄|铺|处理|解决|通|拆|补|喷|打)(好|完|妥|干净|掉|通)了|已(经)?(修|换|清|弄|铺|处理|解决|恢复|完)"
+)
+
+
 class _Reads(Protocol):
     def search(self, text: str) -> re.Match[str] | None: ...
 
@@ -151,6 +166,8 @@ class _unless:  # noqa: N801 - reads as the word it is
 
     def search(self, text: str) -> re.Match[str] | None:
         """As a pattern's."""
+        if _STILL_TO_COME.search(text) and not _PAST.search(text):
+            return None
         if re.search(
             r"(正在|准备|要|得|会|能|去|来|派人|安排|下午|明天|马上).{0,6}(修|换|清|弄|处理|解决|查|看)", text
         ) and not re.search(r"(好|完|妥|通|干净)了|已", text):

@@ -4,7 +4,7 @@ import re
 
 _TAIL = r"[啊呀吧呢嘛的了哈哦噢~！!。.，,\s]*"
 _YES = re.compile(
-    rf"(对|是|嗯+|好|行|可以|没错|就是|同一件|一样|是同一件|是的|对的|对对|是这个|就是这个|就这个|对就是{_TAIL}|OK|ok|yes){_TAIL}"
+    rf"(对|是|是滴|是的呢|嗯呐|中|对着|嗯+|好|行|可以|没错|就是|同一件|一样|是同一件|是的|对的|对对|是这个|就是这个|就这个|对就是{_TAIL}|OK|ok|yes){_TAIL}"
 )
 _SAME = re.compile(r"(是|就|对).{0,4}(同一|一件|这件|这个|它)|同一(件|个)|一样的|也是这")
 _NO = re.compile(
@@ -54,8 +54,11 @@ def never_mind(text: str) -> bool:
 _STARTS_NEVER_MIND = re.compile(
     r"^(唉|哎|嗯|那|那就)?[，, ]?(算了|不用了|不用(报|登记|管)了?|别(报|登记)了|不(报|反映|登记)了|撤了|撤回|取消)"
 )
+_POLITE = re.compile(
+    r"(非常|太|多)?(谢谢|感谢|辛苦)(了|你们?|您们?|啦|啊)*|^(嗯+|哎呀?|啊|哦|噢|对|是)(的)?[，, ]*|[，,。！!~ ]+"
+)
 _VERDICT = re.compile(
-    r"(?P<solved>(已经?)?(解决|修好|弄好|处理好|好|清|换好|通|亮)了|满意|解决|没问题了)|(?P<partly>部分(解决)?了?|解决了?(一)?部分|(修|好|解决)了一半|一半)|"
+    r"(?P<solved>(真|挺|很|都|全|已经?)*(解决|修好|弄好|处理好|好|行|可以|清|清走|换好|通|亮|热|妥|利索|来水|来电)了|(很|挺|非常)?(满意|好|棒|不错)|真(好|棒|行|快)|中|算是吧|OK|ok|好使了?|解决|没问题了?)|(?P<partly>部分(解决)?了?|解决了?(一)?部分|(修|好|解决)了一半|一半)|"
     r"(?P<no>没有|没|没解决|没好|还没|没修好|没弄好|不行|没有解决|根本没解决|不满意)"
 )
 
@@ -67,6 +70,9 @@ def gives_up(text: str) -> bool:
 
 def verdict(text: str) -> str:
     """A bare answer to 解决了没有: solved, partly, not, or empty."""
+    if re.fullmatch(r"[👍👌🙏💯\s]+", text):
+        return "solved"
+    text = _POLITE.sub("", text) or text
     bare = re.sub(_TAIL + "$", "", text.strip()) + ("了" if text.strip().rstrip("。！!~ ").endswith("了") else "")
     found = _VERDICT.fullmatch(bare)
     if found is None:
@@ -98,13 +104,23 @@ def dont_know(text: str) -> bool:
 
 
 def partly(text: str) -> bool:
-    """修了一半."""
-    return bool(_PARTLY.search(text))
+    """修了一半; 好多了但是早上还不热."""
+    return bool(_PARTLY.search(text)) or (bool(_FIXED.search(text)) and hedged(text))
+
+
+_HEDGED = re.compile(
+    r"但|可是|不过|只是|就是(有|还|一|不|太|水|灯|老)|(亮|通|热|来|修|好|走)(是)(亮|通|热|来|修|好|走)|一闪|有点(不|黄|小|凉|暗)|还有"
+)
+
+
+def hedged(text: str) -> bool:
+    """亮是亮了，一闪一闪的: done, and yet not."""
+    return bool(_HEDGED.search(text))
 
 
 def fixed(text: str) -> bool:
-    """修好了; not when the same line says that it isn't."""
-    return bool(_FIXED.search(text)) and not not_fixed(text)
+    """修好了; not when the same line says that it isn't, or not quite."""
+    return bool(_FIXED.search(text)) and not not_fixed(text) and not hedged(text)
 
 
 def not_fixed(text: str) -> bool:
@@ -135,6 +151,7 @@ _OURS = re.compile(
 
 
 _PARTICLES = re.compile(r"[的在是我们咱俺住家这那里边儿呢啊吧哈，。,.、\s]|这边|那边|附近|位置|地址|小区|那块")
+_NEAR = re.compile(r"楼[下上前后道里]|门口|院里|家里|路边|这边|那边")
 _DOORS = re.compile(r"[\dA-Za-z一二三四五六七八九十百]+\s*(号楼|栋|座|幢|单元|号院|号|楼|层|室|门|户|#|-|—)*")
 
 
@@ -143,7 +160,7 @@ def only_place(text: str, *names: str) -> bool:
     rest = text
     for name in names:
         rest = rest.replace(name, "").replace(name.removesuffix("小区"), "") if name else rest
-    return not _PARTICLES.sub("", _DOORS.sub("", rest)).strip()
+    return not _PARTICLES.sub("", _NEAR.sub("", _DOORS.sub("", rest))).strip()
 
 
 def our_estate(text: str) -> bool:
@@ -188,7 +205,8 @@ def chosen(text: str, options: list[list[str]], *, numbered: bool = True) -> str
 
 _OVER = re.compile(
     r"没(什么|啥)?事儿?了|不要紧了|平安|脱险|脱困|得救|缓过来|虚惊|误会|看错|弄错|解除|控制住|不用(再)?来了|别来了|"
-    r"(人|娃|孩子|老人|都|已经?|自己|给|全)(都|已经)?(给)?(救|弄|拉|抱|放)?(出来|上来|下来)了|救(出|下|上|活|过来)|"
+    r"^(都)?出来了|(人|娃|孩子|老人|都|已经?|自己|给|全)(都|已经)?(给)?(救|弄|拉|抱|放)?(出来|上来|下来)了|救(出|下|上|活|过来)|"
+    r"(拉|接|抬|送|背)走了|已救出|"
     r"(火|烟)?(已经?|都|给|全)?(扑灭|灭|熄|浇灭)了|阀门?(已经?|也|都)?关|关(了|上|好|掉)(总)?(阀|闸|气|电|火)|拉了?闸|"
     r"没味儿?了|闻不(见|到|着)了?|不闻见|味儿?(都|已经)?散|散(了|完)|不冒(烟|火|水|火花)了|不晕了|醒(了|过来)|"
     r"送(到|去|上|往)?(了)?(医院|急诊|救护车)|接走了|找(到|着|回来?)了|(120|119|110|救护车|消防员?|警察|民警|医生|大夫)(的人)?(已经|都)(来|到)了"
@@ -285,3 +303,91 @@ _WHO = re.compile(r"(你|您)(到底|究竟)?(是不是|是)?.{0,4}(机器人|�
 def asks_who(text: str) -> bool:
     """你是机器人吗."""
     return bool(_WHO.search(text))
+
+
+_GOING = re.compile(
+    r"^(好的?|行|收到|嗯|OK|ok)?[，,！! ]*(我|我们|马上|这就|立刻|正在?|已经?)*(就|先)?(在)?"
+    r"(去了?|过去了?|赶过去|往那(儿|边)?赶|出发了?|在?路上了?|来了)"
+    r"(看看|看一下|一下|看)?[了啊呢吧。！!]*$"
+)
+_THERE = re.compile(r"(我|我们|人)?(已经?)?(到|在)(了|现场|楼下|门口|跟前)|现场")
+
+
+def going(text: str) -> bool:
+    """我去, 马上过去: a colleague takes up a danger without tapping."""
+    return bool(_GOING.match(text.strip()))
+
+
+def there(text: str) -> bool:
+    """我到了: a colleague reports from the spot."""
+    return bool(_THERE.search(text))
+
+
+_COMPLAINS = re.compile(r"投诉|举报|告(他|她|状)|反映.{0,6}(态度|作风)|要说说")
+_OFFICE = re.compile(r"(?<!支部)(?<!支)书记|(社区|居委会|村委会)(主任|干部|工作人员|的人)|主任")
+
+
+def complains(text: str) -> bool:
+    """投诉、举报."""
+    return bool(_COMPLAINS.search(text))
+
+
+def about_the_office(text: str) -> bool:
+    """Whether the community's own secretary or staff are spoken of, by their office."""
+    return bool(_OFFICE.search(text))
+
+
+_ACK = re.compile(
+    r"((好|好的|行|嗯+|哦+|噢+|是|对|中|成|知道了?|明白了?|收到|晓得了?|那行|那好|OK|ok|就这个?)[，,。！!~ 吧啊呀哈呢]*)+"
+)
+
+
+def acknowledges(text: str) -> bool:
+    """好的知道了: heard, and nothing is wanted."""
+    return bool(_ACK.fullmatch(text.strip()))
+
+
+_PLACE_SIGNS = re.compile(
+    r"[楼栋座幢号单元层室户门口路街巷道院区村排边旁附近对面前后里外上下东西南北河桥湖渠店校场库棚亭站塔园厂广坡角头侧顶底]|\d"
+)
+
+
+def placelike(text: str) -> bool:
+    """Whether a line could tell a place at all."""
+    return bool(_PLACE_SIGNS.search(text))
+
+
+_ENTRANCE = re.compile(r"楼道|单元|楼梯|楼[下上]|门洞")
+
+
+def our_entrance(text: str) -> bool:
+    """楼道灯: of the entrance where the speaker lives, not just somewhere in the estate."""
+    return bool(_ENTRANCE.search(text))
+
+
+_LIVES = re.compile(r"(我|俺|咱)(家)?(就)?(住|是)(在)?")
+
+
+def tells_home(text: str) -> bool:
+    """我住富邦小区2号楼."""
+    return bool(_LIVES.search(text))
+
+
+_PROTESTS = re.compile(
+    r"胡说|瞎说|放屁|骗人|不是这样|谁说的|没来过|没人来|睁眼|不作为|撒谎|明明|怎么可能|扯淡|你们来看"
+)
+
+
+def protests(text: str) -> bool:
+    """Said to 不属实: it is true all the same."""
+    return bool(_PROTESTS.search(text))
+
+
+_PROGRESS = re.compile(
+    r"进度|进展|谁在管|谁管|到哪(一)?步|有消息(了)?(吗|没)|有人(理|管)(我|吗)|12345|啥时候|什么时候|多会儿|甚会儿"
+)
+
+
+def asks_progress(text: str) -> bool:
+    """进度, 谁在管: not more of the report."""
+    return len(text) <= 16 and bool(_PROGRESS.search(text))

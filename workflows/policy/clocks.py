@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal, Protocol
 
 
@@ -25,8 +25,9 @@ class Clock:
 def due_at(start: datetime, clock: Clock, calendar: WorkCalendar, zone: tzinfo) -> datetime:
     """When a clock that starts at `start` runs out.
 
-    Calendar days and hours are plain time. Working days end at the same local time of the n-th worked
-    day after the start's day; working hours are hours of worked days (0–24 o'clock, a worked day has 24).
+    Hours and minutes are elapsed time, also through a night in which the clocks are changed; days end at the same
+    local time. Working days end on the n-th worked day after the start's day; working hours are hours of worked days
+    (from midnight to midnight).
 
     Raises:
         ValueError: `start` is naive.
@@ -40,12 +41,14 @@ def due_at(start: datetime, clock: Clock, calendar: WorkCalendar, zone: tzinfo) 
             span = timedelta(hours=clock.amount)
         case "days":
             span = timedelta(days=clock.amount)
-    local = start.astimezone(zone)
-    if clock.calendar == "calendar":
-        return (local + span).astimezone(start.tzinfo)
     if clock.unit == "days":
-        return _after_workdays(local, clock.amount, calendar).astimezone(start.tzinfo)
-    return _after_working_time(local, span, calendar).astimezone(start.tzinfo)
+        local = start.astimezone(zone)
+        due = local + span if clock.calendar == "calendar" else _after_workdays(local, clock.amount, calendar)
+    elif clock.calendar == "calendar":
+        due = start.astimezone(UTC) + span
+    else:
+        due = _after_working_time(start.astimezone(UTC), span, calendar, zone)
+    return due.astimezone(start.tzinfo)
 
 
 def _after_workdays(local: datetime, days: int, calendar: WorkCalendar) -> datetime:
@@ -57,11 +60,12 @@ def _after_workdays(local: datetime, days: int, calendar: WorkCalendar) -> datet
     return day
 
 
-def _after_working_time(local: datetime, span: timedelta, calendar: WorkCalendar) -> datetime:
-    moment = local
+def _after_working_time(moment: datetime, span: timedelta, calendar: WorkCalendar, zone: tzinfo) -> datetime:
+    # Reckoned in UTC: between two local times of one zone Python counts what the wall clock shows, not what passes.
     while True:
-        midnight = datetime.combine(moment.date() + timedelta(days=1), time(0), moment.tzinfo)
-        if calendar.is_workday(moment.date()):
+        day = moment.astimezone(zone).date()
+        midnight = datetime.combine(day + timedelta(days=1), time(0), zone).astimezone(UTC)
+        if calendar.is_workday(day):
             if moment + span <= midnight:
                 return moment + span
             span -= midnight - moment
@@ -88,7 +92,9 @@ class QuietHours:
             end_day = local.date() + timedelta(days=1) if clock >= self.start else local.date()
         if not quiet:
             return moment
-        return datetime.combine(end_day, self.end, local.tzinfo).astimezone(moment.tzinfo)
+        end = datetime.combine(end_day, self.end, zone)
+        # Where the clocks are changed just then, that time comes twice or never: the later of its two readings.
+        return max(end, end.replace(fold=1), key=lambda reading: reading.astimezone(UTC)).astimezone(moment.tzinfo)
 
 
 Now = Callable[[], datetime]

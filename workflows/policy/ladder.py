@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from workflows.policy.clocks import Clock
@@ -164,5 +164,8 @@ def when_expired(
 
 
 def shifted(due: datetime, paused_at: datetime, now: datetime) -> datetime:
-    """The rung's deadline after a pause: waiting for the resident is not held against the rung."""
-    return due + (now - paused_at)
+    """The rung's deadline after a pause: waiting for the resident is not held against the rung.
+
+    Nor is a machine's clock that was set back meanwhile: no pause is shorter than none.
+    """
+    return due + max(now - paused_at, timedelta(0))

@@ -4,7 +4,7 @@ from bot.conversation.resident.hearing import hear, reread
 from bot.conversation.resident.menus import choose_kind, choose_place, menu
 from bot.conversation.resident.mine import do, progress
 from bot.conversation.resident.no_report import home as known_home
-from bot.conversation.resident.reports import draft_expired, same
+from bot.conversation.resident.reports import draft_expired, home_is_known, same
 
 __all__ = [
     "choose_kind",
@@ -12,6 +12,7 @@ __all__ = [
     "do",
     "draft_expired",
     "hear",
+    "home_is_known",
     "known_home",
     "menu",
     "progress",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.conversation import words
+from bot.conversation.buttons import Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
 from bot.conversation.resident import mine
 from bot.conversation.resident.bubbles import relocate
@@ -14,6 +15,8 @@ from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.case_file import CaseView
 from workflows.policy.lifecycle import Status
 from workflows.policy.places import Address
+
+_SURE = 0.8
 
 
 async def answered(talk: Talk, text: str) -> bool:
@@ -71,7 +74,7 @@ async def _new_place(talk: Talk, text: str) -> bool:
     if d.pending != "fix_place":
         return False
     d.pending = ""
-    if words.never_mind(text):
+    if words.never_mind(text) or words.gives_up(text) or "不改" in text:
         await talk.say("pending.cancelled")
         return True
     view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
@@ -145,6 +148,10 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
         return False  # 谢谢, 转人工 …: not a place
     if words.asks(text) and u is not None and u.intent not in REQUEST_INTENTS:
         return False  # 什么时候能来人: no place either
+    if u is not None and u.intent in REQUEST_INTENTS and u.confidence >= _SURE and not kin(u.intent, draft.category):
+        return False  # 井盖没了: another matter
+    if not words.placelike(text) and not words.dont_know(text):
+        return await _no_place(talk, draft, text)
     draft.photos += photos(talk)
     if words.dont_know(text):
         talk.act("place")
@@ -160,6 +167,24 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
         draft.place_asked = ENOUGH
     else:
         draft.texts.append(text)
+    await proceed(talk)
+    return True
+
+
+async def _no_place(talk: Talk, draft: Draft, text: str) -> bool:
+    """周六我没空: more of the report, but no place. Asked once more; then the home it is, where one is known."""
+    draft.texts.append(text)
+    draft.photos += photos(talk)
+    home = talk.speaker.home
+    if draft.place_asked >= 2 and home.routable:
+        draft.address = address_kept(talk.directory.refine(home, draft.where))
+    elif draft.place_asked < 2:
+        draft.place_asked = 2
+        talk.act("add")
+        rows: Rows = [[option("是，就在我家这儿", Where(how="home"))]] if home.routable else []
+        rows.append([option("说不清在哪儿", Where(how="unknown"))])
+        await talk.say("ask.place_again", rows, asks="location")
+        return True
     await proceed(talk)
     return True
 
@@ -184,6 +209,18 @@ async def _never_mind(talk: Talk, text: str) -> bool:
         return False
     talk.act("withdraw")
     await mine.withdraw(talk, text)
+    return True
+
+
+async def _not_needed(talk: Talk, text: str) -> bool:
+    """暖气那个不用了，热了: one of their open cases is taken back, by what it is about."""
+    if talk.dialogue.draft is not None or len(text) > 24 or not words.withdraws(text):
+        return False
+    views = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.open]
+    if not views:
+        return False
+    talk.act("withdraw")
+    await mine.do_to_meant(talk, "withdraw", text, views)
     return True
 
 
@@ -232,8 +269,15 @@ def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list
     if to_judge and (words.partly(text) or words.not_fixed(text) or words.fixed(text)):
         act = "partly" if words.partly(text) else "not" if words.not_fixed(text) else "solved"
         return act, [v for v in to_judge if same_thing(talk, text, v)]
+    unfounded = [v for v in to_judge if v.result_kind == "unfounded"]
+    if len(unfounded) == 1 and (words.abusive(text) or words.protests(text)):
+        return "not", unfounded
+    if not to_judge and words.not_fixed(text) and len(text) <= 16:
+        reopened = [v for v in cases if v.status in mine.REOPENED]
+        if len(reopened) == 1 or closed_now:
+            return "not", closed_now or reopened
     closed = [v for v in cases if v.status in (Status.SOLVED, Status.UNANSWERED)] if words.again(text) else []
     return "not", [v for v in closed if same_thing(talk, text, v)]
 
 
-_STEPS = (_numbered, _why_not, _new_place, _same, _place, _which, _never_mind, _more, _verdict)
+_STEPS = (_numbered, _why_not, _new_place, _same, _place, _which, _never_mind, _not_needed, _more, _verdict)

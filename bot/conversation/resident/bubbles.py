@@ -53,7 +53,10 @@ async def _with_context(talk: Talk, text: str, found: Address) -> Address:
         before = await talk.office.cases.address(talk.speaker.person_id, talk.dialogue.recent or 0)
     except LookupError:
         return found
-    return talk.directory.refine(before.of_estate(), found) if before.estate else found
+    if not before.estate:
+        return found
+    entrance = replace(before, room="", place="") if words.our_entrance(text) else before.of_estate()
+    return talk.directory.refine(entrance, found)
 
 
 def _another_matter(talk: Talk, draft: Draft, text: str, u: Understanding) -> bool:
@@ -62,7 +65,7 @@ def _another_matter(talk: Talk, draft: Draft, text: str, u: Understanding) -> bo
         and is_certain(talk, u)
         and draft.category != ""
         and (not kin(u.intent, draft.category) or _elsewhere(draft, talk.locate(text, u)))
-        and len(text) > _SHORT
+        and (len(text) > _SHORT or u.confidence >= 0.8)
     )
 
 
@@ -137,7 +140,7 @@ async def continues(talk: Talk, text: str, u: Understanding, *, request: bool) -
         view = await talk.office.cases.look(me, case_id)
     except LookupError:
         return False
-    if not view.open or (words.abusive(text) and not request):
+    if not view.open or ((words.abusive(text) or words.asks_progress(text)) and not request):
         return False
     found = talk.locate(text, u)
     if words.correction(text) and await _corrects(talk, view, text, u, found, request=request):

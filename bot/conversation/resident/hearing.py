@@ -32,9 +32,9 @@ async def _heard(talk: Talk, text: str) -> None:
         return
     if await answers.answered(talk, text):
         return
-    if words.asks_home(text):
-        await no_report.home(talk)
-    elif talk.alone is None:
+    if await no_report.said_beside(talk, text):
+        return
+    if talk.alone is None:
         await menus.unread(talk, text)
     elif (script_of(text) == "none" and not talk.alone.entities) or words.bare_number(text):
         talk.act("out_of_scope")

@@ -193,6 +193,8 @@ async def _judge(talk: Talk, verdict: str, case_id: int, note: str) -> None:
     if asked:
         talk.dialogue.pending, talk.dialogue.pending_case = "why_not", case_id
     key = f"judge.{verdict}" if before.open else "reopened"
+    if before.result_kind == "unfounded" and before.open:
+        key = "judge.objected"
     why = "\n" + say("judge.why") if asked else ""
     await talk.say(key, number=view.number, holder=view.holder, why=why)
 

@@ -23,6 +23,8 @@ async def answer(talk: Talk, text: str, u: Understanding) -> bool:
         await mine.hurry(talk, "")  # the push is theirs to give; the insult is not passed on
     elif words.abusive(text) and u.intent in ("out_of_scope", "human") and len(text) < 30:
         await _small_talk(talk, text)
+    elif u.intent == "withdraw" and talk.dialogue.draft is not None and not words.withdraws(text):
+        return False  # 我刚才不是说了吗: impatience takes nothing back
     elif u.intent in ("thanks", "goodbye", "help"):
         await talk.say(u.intent)
     elif u.intent in _ANSWERS:
@@ -42,6 +44,41 @@ def _fragment(talk: Talk, text: str, u: Understanding) -> bool:
     return u.confidence < 0.6 and (talk.locate(text, u).known_to_resident or weight(u) >= 0.35)
 
 
+async def said_beside(talk: Talk, text: str) -> bool:
+    """What needs no reader: a complaint about those through whom it would go, 好的知道了, 我家在哪."""
+    if await complaint_about_people(talk, text):
+        return True
+    if words.acknowledges(text) and not talk.dialogue.asked:
+        talk.act("thanks")
+        await talk.say("ack")
+        return True
+    if words.asks_home(text):
+        await home(talk)
+        return True
+    if words.asks_progress(text) and talk.dialogue.draft is None and len(text) <= 6:
+        talk.act("ask_progress")
+        await mine.progress(talk, text)
+        return True
+    return False
+
+
+async def complaint_about_people(talk: Talk, text: str) -> bool:
+    """A complaint about those through whom it would go: about the grid, around it; about the office, a door outside."""
+    if not words.complains(text):
+        return False
+    about = conflict.about("", text)
+    if about.grid:
+        talk.act("other_request")
+        await complaint(talk, text)
+        return True
+    community = talk.speaker.home.community_id or talk.speaker.community_id
+    if not about.committee and (words.about_the_office(text) or await talk.office.people.office_named(text, community)):
+        talk.act("human")
+        await talk.say("complaint.office")
+        return True
+    return False
+
+
 async def home(talk: Talk) -> None:
     """我家在哪: what is known of where they live."""
     talk.act("home")
@@ -49,7 +86,13 @@ async def home(talk: Talk) -> None:
     await (talk.say("home.is", home=known.sentence()) if known.known_to_resident else talk.say("home.none"))
 
 
-async def _greet(talk: Talk, _: str) -> None:
+async def _greet(talk: Talk, text: str) -> None:
+    if words.tells_home(text) and talk.dialogue.draft is None:
+        found = talk.locate(text, talk.alone)
+        if found.estate_id is not None and found.building:
+            await talk.office.people.set_home(talk.speaker.person_id, found)
+            await talk.say("home.kept", home=found.sentence())
+            return
     await talk.say("greet", asks=talk.dialogue.asked if talk.dialogue.draft else "")
 
 

@@ -10,10 +10,12 @@ from bot.conversation.phrases import say
 from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS, Understanding
+from workflows.case_file import CaseView
 from workflows.cases import Likeness, NewReport
 from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import Role
 from workflows.policy.places import Address
+from workflows.policy.privacy import mask
 
 # Set as the number of times asked: there is nothing to be gained by asking once more.
 ENOUGH = 9
@@ -158,6 +160,7 @@ async def _ask_missing_place(talk: Talk, draft: Draft, where: Address) -> bool:
         await talk.say("ask.estate", rows, place=where.sentence(), asks="location")
         return True
     if draft.place_asked == 1:
+        draft.address = address_kept(_near_home(talk, where))
         return False
     draft.place_asked = 1
     kind = talk.category(draft.category)
@@ -172,7 +175,30 @@ async def _ask_missing_place(talk: Talk, draft: Draft, where: Address) -> bool:
     return True
 
 
+async def home_is_known(talk: Talk, home: Address) -> None:
+    """The home was told while a report waits for its place: that is where."""
+    draft = talk.dialogue.draft
+    if draft is not None and draft.texts and draft.place_asked and not draft.where.routable:
+        draft.address = address_kept(talk.directory.refine(home, draft.where))
+        await proceed(talk)
+
+
 # ---- likeness
+
+# About people rather than things: a neighbour must not read there what was said about them.
+_ABOUT_PEOPLE = frozenset(
+    {
+        "noise", "neighbor_dispute", "public_security", "stray_animals", "illegal_building", "parking", "falling_objects",
+        "property_service", "social_aid", "employment", "health_service", "other_request", "flying_wire", "pollution",
+    }
+)  # fmt: skip
+
+
+def _recognisable(view: CaseView, *, mine: bool) -> str:
+    """Enough of a case to know it again: one's own words in full, of a neighbour's only what they said of a thing."""
+    if mine:
+        return cards.shortened(view.text, 40)
+    return view.category_name if view.category in _ABOUT_PEOPLE else cards.shortened(mask(view.text), 40)
 
 
 async def _show_like(talk: Talk, like: Sequence[Likeness]) -> None:
@@ -185,7 +211,7 @@ async def _show_like(talk: Talk, like: Sequence[Likeness]) -> None:
                 number=view.number,
                 when=cards.moment(view.opened_at, talk.now, talk.zone),
                 place=view.place or "附近",
-                text=cards.shortened(view.text, 40),
+                text=_recognisable(view, mine=item.mine),
                 state=cards.STATE[view.status],
             )
         )
@@ -297,11 +323,20 @@ def _second_matters(draft: Draft) -> list[str]:
     return [label for label in others if not kin(label, draft.category)]  # the works and the pavers they crush are one
 
 
+def _near_home(talk: Talk, where: Address) -> Address:
+    """Nothing that leads to anybody was told: the estate where they live is likelier than nowhere, and is said."""
+    home = talk.speaker.home
+    if where.routable or where.estate or where.maybe or not home.routable:
+        return where
+    return talk.directory.refine(home.of_estate(), where)
+
+
 async def file_anyway(talk: Talk) -> None:
     """Open an unfinished draft as it is: a person sorts out what is missing."""
     draft = talk.dialogue.draft
     if draft is not None and draft.texts:
         draft.declined = True
+        draft.address = address_kept(_near_home(talk, draft.where))
         await _open(talk, draft, head=say("opened.draft"))
     talk.dialogue.draft = None
 

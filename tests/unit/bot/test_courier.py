@@ -1,12 +1,15 @@
 """The courier on both kinds of database: order, retries, limits, and what is set aside; only the network is made up."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
 from bot import dead_letters
 from bot.clock import ManualClock
@@ -177,3 +180,125 @@ async def test_an_id_that_is_none_is_refused_with_the_way_to_the_right_one(datab
     async with database.writing() as session:
         with pytest.raises(dead_letters.NoSuchLetter, match="dead-letters"):
             await dead_letters.put_back(session, letter)
+
+
+# ---- at work: several chats at once, and a database that goes away
+
+
+class Slow(Messenger):
+    """A messenger that answers a chat only when the test says so, and notes how many are on their way."""
+
+    def __init__(self, *held: str) -> None:
+        super().__init__()
+        self.free, self.begun = asyncio.Event(), asyncio.Event()
+        self.under_way = self.most_under_way = 0
+        self._held = held
+
+    async def deliver(self, row: Outbound) -> str | None:
+        self.under_way += 1
+        self.begun.set()
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        if row.chat_key in self._held:
+            await self.free.wait()
+        await asyncio.sleep(0.01)
+        try:
+            return await super().deliver(row)
+        finally:
+            self.under_way -= 1
+
+
+async def delivered(messenger: Messenger, count: int, seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while len(messenger.taken) < count:  # noqa: ASYNC110 - the messenger made up here has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def at_work(carrier: Courier) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(carrier.run())
+        yield
+        carrier.stop()
+
+
+async def test_a_chat_that_gets_no_answer_does_not_hold_up_what_is_written_later_for_others(database: Database) -> None:
+    await put(database, ("1", "a"), ("2", "x"))
+    messenger = Slow("1")
+    carrier = courier(database, messenger)
+    async with at_work(carrier):
+        await delivered(messenger, 1)
+        await put(database, ("2", "y"), ("1", "b"))
+        carrier.wake.set()
+        await delivered(messenger, 2)
+        assert messenger.taken == [("2", "x"), ("2", "y")]
+        messenger.free.set()
+        await delivered(messenger, 4)
+    assert messenger.taken[2:] == [("1", "a"), ("1", "b")]
+
+
+async def test_where_a_kill_may_double_one_message_only_one_is_on_its_way(database: Database) -> None:
+    await put(database, *((str(chat), "a") for chat in range(12)))
+    messenger = Slow()
+    carrier = Courier(database, {"test": messenger}, {"test": Pace(10_000, at_once=1)}, ManualClock(NOON))
+    await carrier.drain()
+    assert (len(messenger.taken), messenger.most_under_way) == (12, 1)
+
+
+async def test_one_message_without_an_answer_does_not_silence_a_messenger_that_sends_one_at_a_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.courier.LATE_SECONDS", 0.05)
+    await put(database, ("1", "a"), ("2", "x"), ("3", "y"))
+    messenger = Slow("1")
+    carrier = Courier(database, {"test": messenger}, {"test": Pace(10_000, at_once=1)}, ManualClock(NOON))
+    async with at_work(carrier):
+        await delivered(messenger, 2)
+        messenger.free.set()
+        await delivered(messenger, 3)
+    assert messenger.taken[-1] == ("1", "a")
+
+
+async def test_while_the_database_is_away_nothing_ends_and_afterwards_all_is_delivered(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database, ("1", "a"), ("1", "b"))
+    messenger = Messenger()
+    carrier = courier(database, messenger)
+    away = [True, True, False, True]  # the outbox cannot be read, cannot be read, can, the record cannot be written
+
+    @contextlib.asynccontextmanager
+    async def sometimes(whole: Callable[[], Any]) -> AsyncIterator[Any]:
+        if away and away.pop(0):
+            raise DBAPIError("SELECT", None, Exception("the database system is starting up"))
+        async with whole() as session:
+            yield session
+
+    reading, writing = database.reading, database.writing
+    monkeypatch.setattr(database, "reading", lambda: sometimes(reading))
+    monkeypatch.setattr(database, "writing", lambda: sometimes(writing))
+    async with at_work(carrier):
+        await delivered(messenger, 2)
+    assert messenger.taken == [("1", "a"), ("1", "b")]  # recorded later, and not sent again for that
+    monkeypatch.undo()
+    assert {row.state for row in await rows(database)} == {"sent"}
+
+
+async def test_a_round_that_reads_while_a_chat_is_served_does_not_take_its_rows_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database, ("1", "a"))
+    messenger = Slow("1")
+    carrier = courier(database, messenger)
+    first = asyncio.ensure_future(carrier.once())
+    await messenger.begun.wait()
+    read = carrier._waiting
+
+    async def slowly() -> list[list[Outbound]]:
+        rows = await read()
+        messenger.free.set()
+        await first
+        return rows
+
+    monkeypatch.setattr(carrier, "_waiting", slowly)
+    assert await carrier.once() == 0
+    assert messenger.taken == [("1", "a")]
