@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from bot.clock import Clock
 from bot.metrics import COURIER_LAG, SENT
@@ -86,7 +87,6 @@ class Courier:
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._looking = asyncio.Lock()
         self._busy: set[tuple[str, str]] = set()
-        self._unrecorded: dict[int, str | None] = {}  # delivered, but the database was away: message ids by row
         self._stopping = False
         self.wake = asyncio.Event()
         self.last_round: datetime | None = None
@@ -110,7 +110,7 @@ class Courier:
             if await self._chat(rows):
                 self.wake.set()  # there may be more for this chat by now
         except Exception as error:
-            log.warning("courier cannot record a delivery", error=type(error).__name__)
+            log.warning("courier cannot go on with a chat", error=type(error).__name__)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -185,8 +185,7 @@ class Courier:
         await self._keep_pace(row)
         async with self._alone(row) as answered:
             try:
-                if row.id not in self._unrecorded:
-                    self._unrecorded[row.id] = await self._deliver(row)
+                message_id = await self._deliver(row)
             except TryLater as error:
                 await self._retry(row, error, timedelta(seconds=error.seconds))
                 return False
@@ -200,9 +199,20 @@ class Courier:
                 await self._finish(row, "dead", error=str(error), blocked=error.blocked)
                 return True
             answered.cancel()
-            await self._finish(row, "sent", message_id=self._unrecorded[row.id])
-            del self._unrecorded[row.id]  # if it could not be recorded, it is next time, and not sent again
+            await self._record(row, message_id)
         return True
+
+    async def _record(self, row: Outbound, message_id: str | None) -> None:
+        """As often as it takes: while the database is away, what was sent is not sent again, and nothing after it."""
+        while True:
+            try:
+                await self._finish(row, "sent", message_id=message_id)
+                return
+            except (DBAPIError, PendingRollbackError, OSError) as error:
+                if self._stopping:
+                    raise
+                log.warning("courier cannot record a delivery", outbox=row.id, error=type(error).__name__)
+                await asyncio.sleep(0.5)
 
     async def _deliver(self, row: Outbound) -> str | None:
         try:

@@ -15,6 +15,7 @@ The seed decides who says and does what, what goes wrong and when is killed; the
 
 import argparse
 import asyncio
+import json
 import shutil
 import signal
 import socket
@@ -70,7 +71,7 @@ def configuration(url: str, storage: Path, base: str, reader_url: str) -> dict[s
         "token": TOKEN, "api_base": base, "webhook_secret": SECRET, "per_second": 200, "per_chat_seconds": 0.02,
     }  # fmt: skip
     config["nlu"] |= {"url": reader_url, "timeout_seconds": 4}
-    config["listening"]["draft_minutes"] = 0.5
+    config["listening"]["draft_minutes"] = 0.25
     config["scheduler"] = {"tick_seconds": 1}
     ladder = config["ladder"]
     two, ten = ({"amount": amount, "unit": "minutes", "calendar": "calendar"} for amount in (2, 10))
@@ -205,6 +206,7 @@ async def run(plan: Plan, folder: Path) -> tuple[list[Row], Tables]:
             await _under_fire(fire, lives, messenger, people, config, env)
             await _in_peace(fire, lives, messenger)
         kept = await verdicts.tables(url)
+        (folder / "tables.json").write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")
     return journals.read(journal.path), kept
 
 
@@ -236,14 +238,17 @@ async def _under_fire(
 
 
 async def _in_peace(fire: Fire, lives: Lives, messenger: Messenger) -> None:
-    """The product catches up and is stopped as an operator stops it."""
+    """The product catches up and is stopped as an operator stops it; what fell due at that moment, in the next life."""
     messenger.be_calm()
-    life = await fire.start()
-    await fire.is_up(life)
-    await fire.caught_up()
-    code = await lives.signal(life, signal.SIGTERM, 30.0)
-    if code not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
-        messenger.journal.write("died", code=code)
+    for _ in range(5):
+        life = await fire.start()
+        await fire.is_up(life)
+        await fire.caught_up()
+        code = await lives.signal(life, signal.SIGTERM, 30.0)
+        if code not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
+            messenger.journal.write("died", code=code)
+        if await fire.quiet():
+            return
 
 
 def told(plan: Plan, verdict: Verdict, seconds: float) -> str:

@@ -23,6 +23,7 @@ from components.normal_form import normal_form, shape
 from components.sentence_embedding import READING
 from components.shipped_reader import Reading, shipped_reader
 
+NAMELESS = 3  # of the messages that name no place or time, every third is enough to learn what none looks like
 FILE = "character_crf.model"
 Span = tuple[str, int, int]
 
@@ -162,10 +163,11 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
                 "feature.possible_transitions": True,
             }
         )
-        for message in training_data.training_examples:
+        for number, message in enumerate(training_data.training_examples):
             if text := message.get(TEXT):
                 spans = [(row["entity"], row["start"], row["end"]) for row in message.get(ENTITIES, [])]
-                trainer.append(features_of(text), labels_of(len(text), spans))
+                if spans or number % NAMELESS == 0:
+                    trainer.append(features_of(text), labels_of(len(text), spans))
         with self._model_storage.write_to(self._resource) as directory:
             trainer.train(str(directory / FILE))
         return self._resource

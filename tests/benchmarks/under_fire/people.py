@@ -155,7 +155,7 @@ class People:
         way = rng.choices(["whole", "burst", "asked", "abandoned"], [50, 15, 25, 10])[0]
         chat.says(matter if way in ("asked", "abandoned") else f"{where}{matter}", "report", mark)
         if way == "burst":
-            for line in ("好多天了", "麻烦快一点"):
+            for line in ("好多天了", "家里还有老人"):
                 extra = f"W{next(self._numbers):05d}"
                 chat.says(f"{line}，记号{extra}", "words", extra)
         if way == "abandoned":

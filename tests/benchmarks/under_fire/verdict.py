@@ -7,7 +7,8 @@ lost          an accepted update that no turn handled or that got no answer; a r
 doubled       an update stored or answered twice; a report that became two cases; an act that counted more often than
               it was done; a reply that came twice without a kill between, or two of one chat for the same kill
 resent        replies that a kill (or a restart of the database) made come a second time
-out_of_order  replies of a chat in another order than they were written; updates of a chat handled in another order
+out_of_order  replies of a chat in another order than they were written (what two transactions wrote within seconds of
+              each other, as a turn and a tick can on PostgreSQL, has no order); updates of a chat handled in another order
               than they came in; updates that were polled stored in another order than they were sent
 unclocked     an open case without a holder or without exactly one running clock; a closed one whose clock runs; a
               history that does not lead, by the table, to where the case is
@@ -18,6 +19,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -34,7 +36,7 @@ _WORKING = {str(rung): str(status) for rung, status in STATUS_OF.items()}
 _RUNGS = list(_WORKING)
 # What a button's payload does to a case, where one act makes exactly one line of the history.
 _ACTS = {
-    "urge": {"urge"}, "solved": {"judge_solved"}, "partly": {"judge_partly"}, "take_on": {"take_on"},
+    "solved": {"judge_solved"}, "partly": {"judge_partly"}, "take_on": {"take_on"},
     "confirm": {"confirm"}, "head": {"ask_building_head"}, "cannot": {"cannot_solve"},
 }  # fmt: skip
 
@@ -232,15 +234,19 @@ def _replies(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
         for row in kept["outbox"]
         if row["method"] == "AnswerCallbackQuery" and row["channel"] == "telegram"
     }
+    own = {row["id"]: row["chat_key"] for row in kept["inbox"]}
     taken: dict[int, list[Row]] = defaultdict(list)
-    breaks = [(n, line["kind"]) for n, line in enumerate(journal) if line["kind"] in ("kill", "restart", "died")]
+    # A life ends where the next begins: what it had sent may be read after it was killed.
+    breaks = [n for n, line in enumerate(journal) if line["kind"] in ("start", "restart")][1:]
     for n, line in enumerate(journal):
         if line["kind"] == "call" and line["taken"]:
             chat = line["chat"] or home.get(line["fields"].get("callback_query_id", ""), 0)
             taken[chat].append(line | {"line": n})
     for_kill: Counter[tuple[int, int]] = Counter()
     for chat in sorted(set(written) | set(taken)):
-        rows = [row for row in written[chat] if row["state"] == "sent"]
+        for row in written[chat]:
+            row["own"] = own.get(row["inbound_id"]) == row["chat_key"]
+        rows = _as_taken([row for row in written[chat] if row["state"] == "sent"], taken[chat])
         _chat(chat, _runs(rows, _wanted), _runs(taken[chat], _seen), breaks, for_kill, verdict)
     per_kill: Counter[int] = Counter()
     for (kill, chat), count in for_kill.items():
@@ -255,7 +261,7 @@ def _chat(
     chat: int,
     rows: list[tuple[Any, list[Row]]],
     calls: list[tuple[Any, list[Row]]],
-    breaks: list[tuple[int, str]],
+    breaks: list[int],
     for_kill: Counter[tuple[int, int]],
     verdict: Verdict,
 ) -> None:
@@ -278,7 +284,7 @@ def _again(
     chat: int,
     got: list[Row],
     extra: int,
-    breaks: list[tuple[int, str]],
+    breaks: list[int],
     for_kill: Counter[tuple[int, int]],
     verdict: Verdict,
 ) -> None:
@@ -287,7 +293,7 @@ def _again(
     for one, two in pairwise(got):
         if one["answer"] != "ok":
             causes.append(None)
-        elif between := [n for n, _ in breaks if one["line"] < n < two["line"]]:
+        elif between := [n for n in breaks if one["line"] < n < two["line"]]:
             causes.append(between[0])
     causes.sort(key=lambda cause: cause is not None)
     for number in range(max(0, extra)):
@@ -299,12 +305,42 @@ def _again(
             for_kill[cause, chat] += 1
 
 
+def _as_taken(rows: list[Row], calls: list[Row]) -> list[Row]:
+    """The rows as they were written; where two transactions wrote at the same time, as the messenger took them.
+
+    What one transaction wrote, and what was written seconds apart, keeps its order whatever the messenger took.
+    """
+    left, ordered, last = list(rows), list[Row](), None
+    for call in calls:
+        print_ = _seen(call)
+        if print_ == last and not (left and _wanted(left[0]) == print_):
+            continue  # a copy
+        for place, row in enumerate(left[:60]):
+            if _wanted(row) == print_ and all(_at_once(other, row) for other in left[:place]):
+                ordered.append(left.pop(place))
+                last = print_
+                break
+    return ordered + left
+
+
+def _at_once(one: Row, two: Row) -> bool:
+    if one["own"] and two["own"]:
+        return False  # a chat's own turns come one after another
+    if (one["inbound_id"], one["created_at"]) == (two["inbound_id"], two["created_at"]):
+        return False
+    return abs((_time(one["created_at"]) - _time(two["created_at"])).total_seconds()) < 10
+
+
+def _time(value: Any) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
 def _unlike(chat: int, rows: list[tuple[Any, list[Row]]], calls: list[tuple[Any, list[Row]]], verdict: Verdict) -> None:
-    want, got = Counter(p for p, _ in rows), Counter(p for p, _ in calls)
-    for print_ in (want - got).elements():
+    want, got = {print_ for print_, _ in rows}, {print_ for print_, _ in calls}
+    for print_ in want - got:
         verdict.fault("lost", f"chat {chat}: never taken: {str(print_)[:120]}")
-    for print_ in (got - want).elements():
-        verdict.fault("doubled", f"chat {chat}: taken once more than written: {str(print_)[:120]}")
+    for print_ in got - want:
+        verdict.fault("doubled", f"chat {chat}: taken and never written: {str(print_)[:120]}")
     if want == got:
         verdict.fault("out_of_order", f"chat {chat}: replies were taken in another order than written")
 
@@ -408,6 +444,7 @@ def _leads(before: Row, event: Row, leads: Any) -> bool:
             return status == _WORKING[before["rung"]]
         case To.NEXT:
             here = _RUNGS.index(before["rung"])
-            return status in list(_WORKING.values())[here:] and status == _WORKING[event["rung"]]
+            higher = [*_RUNGS[here:], "community"]  # above a department: the community again
+            return event["rung"] in higher and status == _WORKING[event["rung"]]
         case _:
             return status == str(leads)
