@@ -13,7 +13,7 @@ from nlu.rasa_client import RASA_PROJECT, RasaProcess, rasa_python
 from nlu.understanding import NluUnavailable
 
 TESTS = Path(__file__).parents[1] / "tests" / "nlu"
-EXAMS = (TESTS / "test_author.jsonl", TESTS / "test_exam.jsonl")
+EXAMS = tuple(TESTS / name for name in ("test_author.jsonl", "test_exam.jsonl", "plain_exam.jsonl"))
 NOISE = 0.005  # of macro-F1 on a thousand messages: less is chance
 
 

@@ -87,3 +87,14 @@ async def test_still_in_hand_comes_once_a_day_for_all_cases_together(town: Town)
     told = await town.heard("td-resident")
     assert told.count("还在办") == 1
     assert all(case.number in told for case in await town.cases())
+
+
+async def test_an_answer_to_which_case_after_all_of_them_are_gone_is_no_fault(town: Town) -> None:
+    await town.says("td-resident", LIGHT)
+    await town.says("td-resident", RUBBISH)
+    await town.passes(hours=1)
+    assert "哪一件" in await town.says("td-resident", "催一下")
+    for case in await town.cases():
+        await town.says("td-resident", f"撤回{case.number}")
+    assert await town.says("td-resident", "路灯那个")
+    await town.keeps_its_promises()

@@ -78,7 +78,7 @@ def meant(talk: Talk, text: str, views: Sequence[CaseView]) -> CaseView | None:
     """The one case that these words point at: its number, its place, its kind; None when more than one could be."""
     if len(views) == 1:
         return views[0]
-    if not text:
+    if not text or not views:
         return None
     for view in views:
         if view.number in text.upper() or view.number.rsplit("-", 1)[-1] == text.strip():
