@@ -190,3 +190,10 @@ async def test_an_independent_examiners_conversations_go_as_a_fair_person_would_
         if not _as_expected(expected[played["id"]], played)
     ]
     assert len(scripts) - len(wrong) >= 84, wrong
+
+
+async def test_downstairs_is_of_the_house_that_is_known(town: Town) -> None:
+    await town.says("td-resident", "垃圾没人收，臭得不行")
+    await town.says("td-resident", "楼下")
+    case = await town.only_case()
+    assert (case.estate_text, case.building_text, case.room_text) == ("富邦小区", "3", "")

@@ -144,6 +144,18 @@ async def _place_found(talk: Talk, draft: Draft, text: str, found: Address) -> b
 async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
     """The resident's own words for the place, or that they cannot tell."""
     u = talk.alone
+    if words.only_mine(text) and draft.place_asked < 2:
+        talk.act("place")
+        draft.photos += photos(talk)
+        home = talk.speaker.home
+        if home.routable:  # 楼下, 门口: of the house that is known
+            draft.address = address_kept(replace(home, room="", place=text.strip()))
+            draft.place_asked = ENOUGH
+            await proceed(talk)
+            return True
+        draft.place_asked = 2
+        await talk.say("ask.where_mine", asks="location")
+        return True
     if u is not None and u.intent not in REQUEST_INTENTS and u.confidence >= 0.6 and u.intent != "out_of_scope":
         return False  # 谢谢, 转人工 …: not a place
     if words.asks(text) and u is not None and u.intent not in REQUEST_INTENTS:
@@ -156,11 +168,6 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
     if words.dont_know(text):
         talk.act("place")
         draft.place_asked = ENOUGH
-    elif words.only_mine(text) and draft.place_asked < 2:
-        talk.act("place")
-        draft.place_asked = 2
-        await talk.say("ask.where_mine", asks="location")
-        return True
     elif len(text) <= 30:
         talk.act("place")
         draft.address = address_kept(replace(draft.where, place=text.strip()))

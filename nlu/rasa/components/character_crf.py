@@ -200,8 +200,18 @@ class CharacterCrfExtractor(EntityExtractorMixin, GraphComponent):
                 [[self._tagger.marginal(tag, at) if tag in known else 0.0 for tag in tags] for at in range(len(text))]
             )
             labels = best_path((1 - weight) * field + weight * np.exp(reading.tags), tags)
-        trimmed = ((kind, *_trim(text, start, end)) for kind, start, end in spans_of(labels))
+        trimmed = ((kind, *_trim(text, start, end)) for kind, start, end in joined(text, spans_of(labels)))
         return [(kind, start, end) for kind, start, end in trimmed if start < end]
+
+
+def joined(text: str, spans: list[Span]) -> list[Span]:
+    """No building begins in the middle of a number: 3|6号楼 is 36号楼."""
+    whole: list[Span] = []
+    for kind, start, end in spans:
+        if whole and whole[-1][0] == kind and whole[-1][2] == start and text[start - 1 : start + 1].isdigit():
+            kind, start, _ = whole.pop()
+        whole.append((kind, start, end))
+    return whole
 
 
 def best_path(chances: np.ndarray, tags: Sequence[str]) -> list[str]:
