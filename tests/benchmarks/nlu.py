@@ -61,8 +61,8 @@ COLUMNS = (
 )
 
 
-def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float:
-    """The chance that a positive scores above a negative; ties count half."""
+def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float | None:
+    """The chance that a positive scores above a negative; ties count half. None where there is only one kind."""
     order = sorted(range(len(scores)), key=lambda i: scores[i])
     ranks = [0.0] * len(scores)
     at = 0
@@ -74,6 +74,8 @@ def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float:
             ranks[i] = (at + end + 1) / 2
         at = end
     n = sum(positive)
+    if n in (0, len(scores)):
+        return None
     return (sum(rank for rank, yes in zip(ranks, positive, strict=True) if yes) - n * (n + 1) / 2) / (
         n * (len(scores) - n)
     )
@@ -96,7 +98,7 @@ def quality(
     return {
         "accuracy": measured["accuracy"],
         "macro_f1": measured["macro_f1"],
-        "hard_f1": macro_f1([lines[i] for i in hard], [found[i] for i in hard]),
+        "hard_f1": macro_f1([lines[i] for i in hard], [found[i] for i in hard]) if hard else None,
         "also_recall": measured["also_recall"],
         "also_false_rate": measured["also_false_rate"],
         "entity_f1": measured["entity_f1"],
