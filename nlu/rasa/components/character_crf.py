@@ -209,8 +209,9 @@ def joined(text: str, spans: list[Span]) -> list[Span]:
     whole: list[Span] = []
     for kind, start, end in spans:
         if whole and whole[-1][0] == kind and whole[-1][2] == start and text[start - 1 : start + 1].isdigit():
-            kind, start, _ = whole.pop()
-        whole.append((kind, start, end))
+            whole[-1] = (kind, whole[-1][1], end)
+        else:
+            whole.append((kind, start, end))
     return whole
 
 
