@@ -108,6 +108,7 @@ class Alerts:
                 Alert.community_id.in_([post.community_id for post in posts]),
                 Alert.at >= self._now - _STILL_OPEN,
                 Alert.person_id != person_id,
+                Alert.reported_at.is_(None),
                 or_(Alert.taken_by.is_(None), Alert.taken_by == person_id) if free else true(),
             )
             .order_by(Alert.id.desc())

@@ -29,8 +29,8 @@ _SMALL = frozenset({"thanks", "goodbye", "greet", "help"})
 
 async def answer(talk: Talk, danger: Danger | None, text: str) -> None:
     """Say what to do and whom to ring; tell everybody on duty. No case is opened: a telephone is faster."""
-    if await reports_back(talk, text, danger) or await answers_alarm(talk, text):
-        return
+    if await reports_back(talk, text, danger) or (danger is None and await answers_alarm(talk, text)):
+        return  # a danger that the net knows is called out, whatever was called out before
     if danger is None and await _over(talk, text):
         return
     kind = danger.kind if danger is not None else "unclear"

@@ -310,7 +310,7 @@ _GOING = re.compile(
     r"(去了?|过去了?|赶过去|往那(儿|边)?赶|出发了?|在?路上了?|来了)"
     r"(看看|看一下|一下|看)?[了啊呢吧。！!]*$"
 )
-_THERE = re.compile(r"(我|我们|人)?(已经?)?(到|在)(了|现场|楼下|门口|跟前)|现场")
+_THERE = re.compile(r"^(我|我们)?(已经?)?到(了|现场|楼下|门口|跟前)")
 
 
 def going(text: str) -> bool:
@@ -320,7 +320,7 @@ def going(text: str) -> bool:
 
 def there(text: str) -> bool:
     """我到了: a colleague reports from the spot."""
-    return bool(_THERE.search(text))
+    return bool(_THERE.match(text.strip()))
 
 
 _COMPLAINS = re.compile(r"投诉|举报|告(他|她|状)|反映.{0,6}(态度|作风)|要说说")
