@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import jieba
@@ -218,11 +219,7 @@ def joined(text: str, spans: list[Span]) -> list[Span]:
 def best_path(chances: np.ndarray, tags: Sequence[str]) -> list[str]:
     """The likeliest row of tags in which no inside stands without its beginning."""
     scores = np.log(chances + 1e-9)
-    inside = np.array([tag.startswith("I-") for tag in tags])
-    may_follow = np.array(
-        [[not inside[b] or tags[a][2:] == tags[b][2:] for b in range(len(tags))] for a in range(len(tags))]
-    )
-    step = np.where(may_follow, 0.0, -1e9)
+    inside, step = _steps(tuple(tags))
     total = np.where(inside, -1e9, scores[0])
     back: list[np.ndarray] = []
     for row in scores[1:]:
@@ -233,6 +230,16 @@ def best_path(chances: np.ndarray, tags: Sequence[str]) -> list[str]:
     for choice in reversed(back):
         path.append(int(choice[path[-1]]))
     return [tags[at] for at in reversed(path)]
+
+
+@lru_cache(maxsize=1)
+def _steps(tags: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Which tags are insides, and what it costs to go from one tag (row) to another (column)."""
+    inside = np.array([tag.startswith("I-") for tag in tags])
+    may_follow = [
+        [not within or before[2:] == tag[2:] for tag, within in zip(tags, inside, strict=True)] for before in tags
+    ]
+    return inside, np.where(may_follow, 0.0, -1e9)
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -58,6 +58,16 @@ class ShippedReader:
         """Each text by itself: a batch would pad the short ones to the longest."""
         return [self._read(text) for text in texts]
 
+    def asked_in(self, texts: Sequence[str]) -> np.ndarray:
+        """The chances of every request in each of a few short texts, in one pass: half the cost of one by one."""
+        rows = [self._tokenizer.encode(self._prefix + text).ids for text in texts]
+        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+        mask = np.zeros(ids.shape, dtype=np.float32)
+        for at, row in enumerate(rows):
+            ids[at, : len(row)], mask[at, : len(row)] = row, 1.0
+        intents = self._session.run(["intents"], {"ids": ids, "mask": mask})[0]
+        return np.exp(_log_softmax(intents))[:, : len(self.requests)]
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Only the vectors."""
         return np.stack([reading.vector for reading in self.read(texts)])
