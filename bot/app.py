@@ -40,7 +40,7 @@ from bot.metrics import FOLLOW_UPS, NLU_READY
 from bot.processes.bell import CLOCK, INBOX, OUTBOX, Line
 from bot.processes.claims import ChatClaims
 from bot.processes.leases import Alone, Desk, Leases
-from bot.processes.postbox import Postbox, is_busy, savepoint
+from bot.processes.postbox import Postbox, is_busy, savepoint, will_pass
 from bot.processes.roles import ProcessRole, alone_on
 from bot.settings import Settings, refuse_unknown_departments
 from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
@@ -187,6 +187,22 @@ class App:
             digest = self.settings.digest
             await self.office(session).digests.ensure_armed(digest.iso_weekday, digest.at)
 
+    async def _prepared(self) -> None:
+        """`prepare`, once the database is there; it may go away again while we are at it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DATABASE_SECONDS
+        while True:
+            await wait_for(self.database, DATABASE_SECONDS)
+            try:
+                await self.prepare()
+            except Exception as error:
+                if not will_pass(error) or loop.time() > deadline:
+                    raise
+                log.warning("the database went away at the start, trying again", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+            else:
+                return
+
     def _listen(self, line: Line) -> None:
         """What other processes say, and what may have been said while the line was down."""
         line.on(INBOX, lambda _: self.inbox.arrived.set())
@@ -203,8 +219,7 @@ class App:
             NotAlone: on SQLite another process is at work, or part of the work would be nobody's.
         """
         with alone_on(self.settings.database.url, self.roles):
-            await wait_for(self.database, DATABASE_SECONDS)
-            await self.prepare()
+            await self._prepared()
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self.database.close)
                 self._check_departments()
@@ -241,6 +256,9 @@ class App:
             if self.relay:
                 ties.append(self.relay.run())
             tasks = [group.create_task(tie, name="ties") for tie in ties]
+            if self.line:  # what is read before could not be claimed
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.line.open.wait(), LOOK_SECONDS)
             try:
                 yield
             finally:

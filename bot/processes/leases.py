@@ -100,9 +100,9 @@ class Leases:
 
     async def _take(self, name: str) -> bool:
         asked = self._running()
-        self._look_at[name] = asked + self._whole * _LOOK
         taken = await self._asked_for(name, "") or await self._follow_the_dead(name)
         if not taken:
+            self._look_at[name] = asked + self._whole * _LOOK
             if self._until.pop(name, None) is not None:
                 log.warning("another process has taken over", lease=name)
             return False

@@ -126,5 +126,15 @@ async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
 
 def is_busy(error: BaseException) -> bool:
     """Whether the database refused because somebody else was at the same rows: nothing is wrong, it is done again."""
-    code = getattr(getattr(error, "orig", None), "sqlstate", None) or getattr(error, "pgcode", None)
-    return code in ("40P01", "40001", "55P03")  # deadlock, serialization, lock not available
+    return _state(error) in ("40P01", "40001", "55P03")  # deadlock, serialization, lock not available
+
+
+def will_pass(error: BaseException) -> bool:
+    """Whether the same may succeed in a moment: the database was busy, went away, or is not up yet."""
+    gone = isinstance(error, OSError) or getattr(error, "connection_invalidated", False)
+    return gone or is_busy(error) or _state(error)[:2] in ("08", "53", "57")  # connection, resources, intervention
+
+
+def _state(error: BaseException) -> str:
+    """PostgreSQL's code for what went wrong, where it said one."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
