@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from bot.processes.roles import ProcessRole
 from bot.settings import DEFAULT_CONFIG, ConfigError, Settings, load, refuse_unknown_departments
 from bot.settings import address as address_of
 
 if TYPE_CHECKING:
+    import socket
+
     from bot.learning import Learning
     from nlu.understanding import Understander
     from workflows.directory import Directory
@@ -92,35 +95,37 @@ async def _reader(settings: Settings) -> "AsyncIterator[Understander]":
         yield pool
 
 
+Roles = Annotated[
+    list[ProcessRole] | None,
+    typer.Option("--role", help="What this process does; may be given several times. Left out: process.roles."),
+]
+
+
 @cli.command()
-def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
+def run(config: Config = DEFAULT_CONFIG, open_page: bool = False, role: Roles = None) -> None:
     """Serve the chat page, and Telegram when a token is set, until stopped."""
     settings = _settings(config)
+    if role:
+        chosen = settings.process.model_copy(update={"roles": tuple(one for one in ProcessRole if one in role)})
+        settings = settings.model_copy(update={"process": chosen})
 
     async def work() -> None:
         import gc
 
         from bot.app import App
-        from bot.http import listening
         from bot.operating.stopping import listening_for_stop, serve
 
-        with listening(settings.server.host, settings.server.port) as sockets, listening_for_stop() as stop:
+        with _sockets(settings) as sockets, listening_for_stop() as stop:
             app = App(settings)
             async with app.running():
-                address = address_of(settings.server.host, sockets[0].getsockname()[1])
-                typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
-                if not settings.server.reachable_from_outside:
-                    typer.echo(f"Invitation links lead to {address}: set server.public_url to what others open.")
-                if settings.channels.telegram.how == "off":
-                    typer.echo("Telegram is off: set TELEGRAM_BOT_TOKEN to turn it on.")
-                if open_page:
-                    webbrowser.open(address)
+                _greet(settings, sockets, open_page)
                 gc.collect()
                 gc.freeze()
-                await serve(app.http, sockets, stop)
+                await (serve(app.http, sockets, stop) if sockets else stop.asked())
         raise typer.Exit(stop.exit_code)
 
     from bot.http import CannotListen
+    from bot.processes.roles import NotAlone
     from workflows.directory_file import DirectoryFileError
 
     try:
@@ -131,10 +136,37 @@ def run(config: Config = DEFAULT_CONFIG, open_page: bool = False) -> None:
         _stop("\n".join(f"{config}: {line}" for line in str(error).splitlines()))
     except DirectoryFileError as error:
         _stop(f"{config}: demo.directory: {settings.demo.directory} cannot be used:\n{error}")
-    except CannotListen as error:
+    except (CannotListen, NotAlone) as error:
         _stop(str(error), 1)
     except OSError as error:
         _stop(f"cannot start: {error}", 1)
+
+
+@contextmanager
+def _sockets(settings: Settings) -> "Iterator[list[socket.socket]]":
+    """The page's, where this process serves it; taken first, for whoever cannot be served should learn it first."""
+    from bot.http import listening
+
+    if ProcessRole.WEB not in settings.process.roles:
+        yield []
+        return
+    with listening(settings.server.host, settings.server.port) as sockets:
+        yield sockets
+
+
+def _greet(settings: Settings, sockets: "list[socket.socket]", open_page: bool) -> None:
+    if set(settings.process.roles) != set(ProcessRole):
+        typer.echo(f"This process does: {', '.join(settings.process.roles)}   (Ctrl-C stops it)")
+    if not sockets:
+        return
+    address = address_of(settings.server.host, sockets[0].getsockname()[1])
+    typer.echo(f"小哨 is at {address}   (Ctrl-C stops it)")
+    if not settings.server.reachable_from_outside:
+        typer.echo(f"Invitation links lead to {address}: set server.public_url to what others open.")
+    if settings.channels.telegram.how == "off":
+        typer.echo("Telegram is off: set TELEGRAM_BOT_TOKEN to turn it on.")
+    if open_page:
+        webbrowser.open(address)
 
 
 @cli.command()

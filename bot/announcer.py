@@ -7,6 +7,7 @@ from typing import Any
 from bot.conversation import cards, digest_text
 from bot.conversation.buttons import CaseDo, DigestMore, Rows, TakeAlert, keyboard, option
 from bot.conversation.phrases import say
+from bot.processes.postbox import Postbox
 from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
 from workflows.models import Outbound
@@ -71,7 +72,7 @@ class Announcer:
         if markup is not None:
             payload["reply_markup"] = markup.model_dump(mode="json", exclude_none=True)
         for account in accounts:
-            office.session.add(
+            Postbox.of(office.session).say(
                 Outbound(
                     channel=account.channel,
                     chat_key=account.chat_key,

@@ -1,6 +1,8 @@
 """The only wiring: everything is built here and handed down."""
 
 import asyncio
+import contextlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +17,7 @@ from aiogram.types import CallbackQuery, Message, Update
 from aiogram.types import Chat as TelegramChat
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import demo
@@ -23,6 +25,7 @@ from bot.announcer import Announcer
 from bot.channels.web.messenger import CHANNEL as WEB
 from bot.channels.web.messenger import Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
+from bot.channels.web.relay import Relay
 from bot.clock import Clock, SystemClock
 from bot.conversation import resident, routers
 from bot.conversation.dialogue import restored
@@ -34,6 +37,11 @@ from bot.fetching import Fetch
 from bot.http import build_http
 from bot.likeness import Nearby
 from bot.metrics import FOLLOW_UPS, NLU_READY
+from bot.processes.bell import CLOCK, INBOX, OUTBOX, Line
+from bot.processes.claims import ChatClaims
+from bot.processes.leases import Alone, Desk, Leases
+from bot.processes.postbox import Postbox, is_busy, savepoint, will_pass
+from bot.processes.roles import ProcessRole, alone_on
 from bot.settings import Settings, refuse_unknown_departments
 from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
 from nlu.rasa_client import RasaClient
@@ -42,7 +50,7 @@ from nlu.understanding import Understander
 from workflows.alerts import ALERT
 from workflows.calendar import ChinaCalendar
 from workflows.case_file import Rules
-from workflows.database import Database, wait_for
+from workflows.database import Database, on_postgresql, wait_for
 from workflows.directory import Directory
 from workflows.directory_file import import_file
 from workflows.models import Chat, Community, FollowUp
@@ -57,6 +65,8 @@ log = structlog.get_logger()
 
 DRAFT, REREAD = "draft", "reread"
 DATABASE_SECONDS = 30.0  # it may come up after us, as after a power cut
+LOOK_SECONDS = 3.0  # among several processes, how often everybody looks without having been woken
+READER = "reader is ready"
 # When a text that could not be read is tried again; while the NLU is down, only the first counts.
 _REREAD_AFTER = (timedelta(seconds=20), timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=8))
 
@@ -91,7 +101,13 @@ class App:
         self.rules = rules(settings)
         self.directory = Directory()
         self.chairs: list[Chair] = []
+        self.roles = settings.process.roles
         self.hub = Hub()
+        # On SQLite there are no others: nobody to be woken by, and nobody to share with.
+        several = not self.database.sqlite
+        self.line = Line(self.database) if several else None
+        self.leases = Leases(self.database, settings.process.take_over_seconds) if several else None
+        self.relay = Relay(self.database, self.hub, self.line) if self.line and ProcessRole.WEB in self.roles else None
         self.inbox = Inbox(self.database, self.clock)
         self.understander = understander or self._reader()
         quiet = None if settings.demo.enabled else settings.quiet()
@@ -110,13 +126,20 @@ class App:
             self.clock,
             hooks,
             self.fetchers,
+            ChatClaims(self.line) if self.line else None,
+            LOOK_SECONDS if several else 1.0,
         )
-        self.courier = Courier(self.database, self.messengers, self.paces, self.clock)
+        self.desk: Desk = self.leases or Alone()
+        look = LOOK_SECONDS if several else 0.5
+        self.courier = Courier(self.database, self.messengers, self.paces, self.clock, self.desk, look)
         self.turns.done = self.courier.wake
         self.scheduler = AsyncIOScheduler(timezone=settings.zone)
         self._ticking = asyncio.Lock()
+        self._clock_moved = asyncio.Event()
         self._polling: TelegramPolling | None = None
         self._background: list[Coroutine[Any, Any, object]] = []
+        if self.line:
+            self._listen(self.line)
         self.http: FastAPI = build_http(self, self._page())
 
     def _reader(self) -> RasaPool | RasaClient:
@@ -149,12 +172,14 @@ class App:
         """Tables at this version, the directory in memory, the demo seated, the digests armed."""
         await self.database.migrate()
         async with self.database.writing() as session:
+            await _one_at_a_time(session)
             empty = (await session.execute(select(func.count()).select_from(Community))).scalar_one() == 0
             if empty and self.settings.demo.enabled:
                 await import_file(session, self.settings.demo.directory, self.clock.now())
         async with self.database.reading() as session:
             self.directory = await Directory.load(session)
         async with self.database.writing() as session:
+            await _one_at_a_time(session)
             if isinstance(self.clock, SystemClock):
                 await self.clock.restore(session)
             if self.settings.demo.enabled:
@@ -162,40 +187,126 @@ class App:
             digest = self.settings.digest
             await self.office(session).digests.ensure_armed(digest.iso_weekday, digest.at)
 
+    async def _prepared(self) -> None:
+        """`prepare`, once the database is there; it may go away again while we are at it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DATABASE_SECONDS
+        while True:
+            await wait_for(self.database, DATABASE_SECONDS)
+            try:
+                await self.prepare()
+            except Exception as error:
+                if not will_pass(error) or loop.time() > deadline:
+                    raise
+                log.warning("the database went away at the start, trying again", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    def _listen(self, line: Line) -> None:
+        """What other processes say, and what may have been said while the line was down."""
+        line.on(INBOX, lambda _: self.inbox.arrived.set())
+        line.on(OUTBOX, lambda _: self.courier.wake.set())
+        line.on(CLOCK, lambda _: self._clock_moved.set())
+        for event in (self.inbox.arrived, self.courier.wake, self._clock_moved):
+            line.on_return(event.set)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
-        """Everything at work: turns, courier, scheduler, the NLU's child, Telegram."""
-        await wait_for(self.database, DATABASE_SECONDS)
-        await self.prepare()
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.database.close)
-            self._check_departments()
-            if isinstance(self.understander, RasaPool):
-                await self.understander.start()
-                stack.push_async_callback(self.understander.stop)
-            elif isinstance(self.understander, RasaClient):
-                stack.push_async_callback(self.understander.aclose)
-            await self._start_telegram(stack)
-            self.scheduler.add_job(
-                self._knock, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
-            )
-            self.scheduler.start()
-            stack.push_async_callback(self._end_ticks)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.turns.run(), name="turns")
-                group.create_task(self.courier.run(), name="courier")
-                if self._polling is not None:
-                    group.create_task(self._polling.run(), name="telegram")
-                setting_up = [group.create_task(work, name="telegram set-up") for work in self._background]
-                try:
+        """Everything that this process does, at work.
+
+        Raises:
+            NotAlone: on SQLite another process is at work, or part of the work would be nobody's.
+        """
+        with alone_on(self.settings.database.url, self.roles):
+            await self._prepared()
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self.database.close)
+                self._check_departments()
+                if ProcessRole.TURNS in self.roles:
+                    await self._start_reader(stack)
+                await self._start_telegram(stack)
+                await stack.enter_async_context(self._among_others())
+                if ProcessRole.SCHEDULER in self.roles:
+                    self._start_ticks(stack)
+                async with self._working():
                     yield self
-                finally:
-                    for task in setting_up:  # they insist for as long as the network is away; stopping must not wait
-                        task.cancel()
-                    if self._polling is not None:
-                        self._polling.stop()
-                    self.turns.stop()
-                    self.courier.stop()
+
+    async def _start_reader(self, stack: AsyncExitStack) -> None:
+        if isinstance(self.understander, RasaPool):
+            await self.understander.start()
+            stack.push_async_callback(self.understander.stop)
+        elif isinstance(self.understander, RasaClient):
+            stack.push_async_callback(self.understander.aclose)
+
+    def _start_ticks(self, stack: AsyncExitStack) -> None:
+        self.scheduler.add_job(
+            self._knock, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
+        )
+        self.scheduler.start()
+        stack.push_async_callback(self._end_ticks)
+
+    @asynccontextmanager
+    async def _among_others(self) -> AsyncIterator[None]:
+        """What ties this process to the others, for as long as it works."""
+        async with asyncio.TaskGroup() as group:
+            ties: list[Coroutine[Any, Any, None]] = []
+            if self.line and self.leases:
+                ties = [self.line.run(), self.leases.run(), self._follow_the_clock(), self._say_that_it_reads()]
+            if self.relay:
+                ties.append(self.relay.run())
+            tasks = [group.create_task(tie, name="ties") for tie in ties]
+            if self.line:  # what is read before could not be claimed
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.line.open.wait(), LOOK_SECONDS)
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            if ProcessRole.TURNS in self.roles:
+                group.create_task(self.turns.run(), name="turns")
+            if ProcessRole.COURIER in self.roles:
+                group.create_task(self.courier.run(), name="courier")
+            if self._polling is not None:
+                group.create_task(self._polling.run(), name="telegram")
+            setting_up = [group.create_task(work, name="telegram set-up") for work in self._background]
+            try:
+                yield
+            finally:
+                for task in setting_up:  # they insist for as long as the network is away; stopping must not wait
+                    task.cancel()
+                if self._polling is not None:
+                    self._polling.stop()
+                self.turns.stop()
+                self.courier.stop()
+
+    async def _follow_the_clock(self) -> None:
+        """The demo's time machine may be moved in another process."""
+        while True:
+            await self._clock_moved.wait()
+            self._clock_moved.clear()
+            if not isinstance(self.clock, SystemClock):
+                continue
+            try:
+                async with self.database.reading() as session:
+                    await self.clock.restore(session)
+            except Exception as error:  # the database is away: asked again when the line is back
+                log.warning("the clock cannot be read", error=type(error).__name__)
+
+    async def _say_that_it_reads(self) -> None:
+        """The schedulers send unread texts to be read again only while somebody can read."""
+        while self.leases and ProcessRole.TURNS in self.roles:
+            if self.nlu_ready:
+                try:
+                    await self.leases.note(READER)
+                except Exception as error:  # the database is away: so are the schedulers
+                    log.debug("the reader's state cannot be told", error=type(error).__name__)
+            await asyncio.sleep(self.settings.process.take_over_seconds / 3)
 
     def _check_departments(self) -> None:
         """The routing table against the directory that is served; raises ConfigError for a name nobody there has."""
@@ -217,11 +328,12 @@ class App:
         self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage)
         self.fetchers["telegram"] = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
         self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds, at_once=1)
-        if how == "polling":
-            self._polling = telegram.TelegramPolling(bot, self.inbox)
-        else:
+        if how == "polling" and ProcessRole.POLLING in self.roles:
+            self._polling = telegram.TelegramPolling(bot, self.inbox, self.desk)
+        if how == "webhook" and ProcessRole.WEB in self.roles:
             self._background.append(telegram.set_webhook(bot, self.settings))
-        self._background.append(telegram.set_commands(bot))
+        if ProcessRole.POLLING in self.roles or ProcessRole.WEB in self.roles:
+            self._background.append(telegram.set_commands(bot))
 
     # ---- one transaction's use cases
 
@@ -231,8 +343,14 @@ class App:
 
     @property
     def nlu_ready(self) -> bool:
-        """Whether the NLU answers now."""
+        """Whether this process's NLU answers now."""
         return bool(getattr(self.understander, "ready", True))
+
+    async def can_read(self) -> bool:
+        """Whether the NLU answers now, here or in a process that is there for it."""
+        if ProcessRole.TURNS in self.roles and self.nlu_ready:
+            return True
+        return self.leases is not None and await self.leases.noted(READER)
 
     # ---- ticks
 
@@ -263,14 +381,12 @@ class App:
             for row in await follow_ups.due(limit):
                 kind, row_id = row.kind, row.id
                 try:
-                    async with session.begin_nested():
+                    async with savepoint(session):
                         await follow_ups.run(row)
                         await self.announcer.announce(office)
                 except Exception as error:  # one bad row must not stop the others
                     office.notices.clear()
-                    log.error("follow-up failed", id=row_id, kind=kind, error=type(error).__name__, exc_info=error)
-                    kept = await session.get_one(FollowUp, row_id, populate_existing=True)
-                    kept.due_at = office.now + timedelta(minutes=5)
+                    await self._put_off(session, row_id, kind, error)
                     continue
                 FOLLOW_UPS.labels(kind).inc()
                 done += 1
@@ -279,12 +395,25 @@ class App:
             self.inbox.arrived.set()
         return done
 
+    async def _put_off(self, session: AsyncSession, row_id: int, kind: str, error: Exception) -> None:
+        if is_busy(error):  # a turn was at the same case: it stays due
+            log.info("a follow-up gives way to another process", id=row_id, kind=kind)
+            return
+        log.error("follow-up failed", id=row_id, kind=kind, error=type(error).__name__, exc_info=error)
+        kept = await session.get_one(FollowUp, row_id, populate_existing=True)
+        kept.due_at = self.clock.now() + timedelta(minutes=5)
+
     async def settle(self) -> None:
-        """Until nothing is due, waiting or undelivered: for the time machine, `replay` and tests."""
+        """Until nothing is due, waiting or undelivered: for the time machine, `replay` and tests.
+
+        What is other processes' work is left to them.
+        """
         for _ in range(500):
-            worked = await self.tick()
-            await self.turns.drain()
-            await self.courier.drain()
+            worked = await self.tick() if ProcessRole.SCHEDULER in self.roles else 0
+            if ProcessRole.TURNS in self.roles:
+                await self.turns.drain()
+            if ProcessRole.COURIER in self.roles:
+                await self.courier.drain()
             if not worked:
                 return
 
@@ -293,7 +422,7 @@ class App:
         await self._event(session, row, "draft_expired", "")
 
     async def _reread_due(self, session: AsyncSession, row: FollowUp) -> None:
-        if not self.nlu_ready:
+        if not await self.can_read():
             row.due_at = self.clock.now() + _REREAD_AFTER[0]
             return
         row.done_at = self.clock.now()
@@ -312,7 +441,8 @@ class App:
             "text": text,
         }
         update = {"update_id": 0, "message": message, "xiaoshao": {"event": event}}
-        await self.inbox.put(session, row.data["channel"], f"{event}:{row.id}", chat_key, update)
+        arriving = self.inbox.arriving(row.data["channel"], f"{event}:{row.id}", chat_key, update)
+        Postbox.of(session).put(arriving)
 
     # ---- hooks of a turn
 
@@ -421,7 +551,7 @@ class App:
         """Say so, and hand what was written to a person: it may matter more than our fault."""
         turn.say("SendMessage", {"text": say("apology")})
         try:
-            async with session.begin_nested():
+            async with savepoint(session):
                 office = self.office(session)
                 speaker = await self._speaker(office, turn)
                 home = speaker.home
@@ -432,6 +562,12 @@ class App:
                 await self.announcer.announce(office)
         except Exception as error:  # the cause may be what the desk would need as well; the dead letter stays
             log.error("could not hand over a dead letter", inbound=turn.inbound.id, error=type(error).__name__)
+
+
+async def _one_at_a_time(session: AsyncSession) -> None:
+    """Processes that start at once fill an empty database one after the other."""
+    if on_postgresql(session):
+        await session.execute(text("SELECT pg_advisory_xact_lock(7222)"))
 
 
 async def _chat(session: AsyncSession, channel: str, chat_key: str) -> Chat | None:
@@ -472,6 +608,10 @@ def _secret(storage: Path) -> str:
     path = storage / "secret.key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        own = storage / f"secret.{secrets.token_hex(4)}.new"
+        own.touch(mode=0o600)
+        own.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # another process has just made one
+            os.link(own, path)
+        own.unlink()
     return path.read_text(encoding="ascii")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from bot.clock import Clock
 from bot.metrics import COURIER_LAG, SENT
+from bot.processes.leases import Alone, Desk
 from workflows.database import Database
 from workflows.models import Account, Outbound
 
@@ -71,12 +72,29 @@ class Pace:
     at_once: int = LANES
 
 
+def _lease(channel: str) -> str:
+    return f"courier:{channel}"
+
+
 class Courier:
-    """One task per process; chats are served side by side, each in order, and none waits for another's trouble."""
+    """One task per process; chats are served side by side, each in order, and none waits for another's trouble.
+
+    Of several processes one at a time has a channel, by lease: so its chats keep their order and its pace holds for all.
+    """
 
     def __init__(
-        self, database: Database, messengers: Mapping[str, Messenger], paces: Mapping[str, Pace], clock: Clock
+        self,
+        database: Database,
+        messengers: Mapping[str, Messenger],
+        paces: Mapping[str, Pace],
+        clock: Clock,
+        desk: Desk | None = None,
+        look_seconds: float = 0.5,
     ) -> None:
+        """`look_seconds`: how often the outbox is looked at when nobody says that there is something in it."""
+        self._desk = desk or Alone()
+        self._look_seconds = look_seconds
+        self._running = False
         self._database = database
         self._messengers = messengers
         self._paces = paces
@@ -93,16 +111,25 @@ class Courier:
 
     async def run(self) -> None:
         """Until stopped: deliver what may go, then wait for more."""
-        async with asyncio.TaskGroup() as group:
-            while not self._stopping:
-                self.wake.clear()
-                try:
-                    for rows in await self._taken():
-                        group.create_task(self._lane(rows))
-                except Exception as error:  # the database is away, in whatever words: the rows are safe, try again
-                    log.warning("courier cannot read the outbox", error=type(error).__name__)
-                    await asyncio.sleep(0.5)
-                await self._pause(0.5)
+        self._running = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not self._stopping:
+                    self.wake.clear()
+                    try:
+                        for rows in await self._taken():
+                            group.create_task(self._lane(rows))
+                    except Exception as error:  # the database is away, in whatever words: the rows are safe, try again
+                        log.warning("courier cannot read the outbox", error=type(error).__name__)
+                        await asyncio.sleep(0.5)
+                    await self._pause(self._look_seconds)
+        finally:
+            self._running = False
+            await self._leave()
+
+    async def _leave(self) -> None:
+        for channel in self._messengers:
+            await self._desk.release(_lease(channel))
 
     async def _lane(self, rows: Sequence[Outbound]) -> None:
         """One chat's rows; what becomes of them is this chat's matter alone."""
@@ -127,6 +154,8 @@ class Courier:
         """Deliver everything that may go now."""
         while await self.once():
             pass
+        if not self._running:
+            await self._leave()
 
     async def once(self) -> int:
         """One round over all chats. Returns how many rows left the outbox."""
@@ -148,7 +177,17 @@ class Courier:
         finally:
             self._busy.discard((rows[0].channel, rows[0].chat_key))
 
+    async def _ours(self, channel: str) -> bool:
+        """Whether this process delivers the channel now; the gap within a chat holds across a change as well."""
+        name, pace = _lease(channel), self._paces.get(channel)
+        before = self._desk.holds(name)
+        ours = await self._desk.hold(name)
+        if ours and not before and pace is not None:
+            self._next_slot[channel] = asyncio.get_running_loop().time() + pace.per_chat_seconds
+        return ours
+
     async def _waiting(self) -> list[list[Outbound]]:
+        channels = [channel for channel in list(self._messengers) if await self._ours(channel)]
         self.last_round = world = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
         now = self._clock.now()
         async with self._database.reading() as session:
@@ -158,7 +197,7 @@ class Courier:
                     .where(
                         Outbound.state == "waiting",
                         Outbound.not_before <= now,
-                        Outbound.channel.in_(list(self._messengers)),
+                        Outbound.channel.in_(channels),
                     )
                     .order_by(Outbound.id)
                     .limit(500)
@@ -184,6 +223,8 @@ class Courier:
         """Whether the chat may go on with its next row."""
         await self._keep_pace(row)
         async with self._alone(row) as answered:
+            if not self._desk.holds(_lease(row.channel)):
+                return False  # another process has the channel by now, or the database is away
             try:
                 message_id = await self._deliver(row)
             except TryLater as error:
@@ -276,7 +317,9 @@ class Courier:
                 kept.state = "dead"
                 SENT.labels(row.channel, "given_up").inc()
                 return
-            kept.retry_at = world + max(pause, self._backoff(row) if pause == timedelta(0) else pause)
+            pause = max(pause, self._backoff(row) if pause == timedelta(0) else pause)
+            kept.retry_at = world + pause
+        asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self.wake.set)
         SENT.labels(row.channel, "retry").inc()
 
     async def _finish(

@@ -101,7 +101,7 @@ def build_http(app: "App", page: Page) -> FastAPI:
         body = {
             "ready": ready,
             "database": "ok" if database else "down",
-            "nlu": "ok" if app.nlu_ready else "starting or down: intake by menu",
+            "nlu": "ok" if database and await app.can_read() else "starting or down: intake by menu",
             "courier_lag_seconds": lag,
         }
         return JSONResponse(body, 200 if ready else 503)

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 from rapidfuzz import fuzz, process
 
+from bot.processes.roles import ALL, ProcessRole
 from nlu.danger import Ear
 from nlu.understanding import REQUEST_INTENTS
 from workflows.policy.clocks import Clock, QuietHours
@@ -276,6 +277,20 @@ class Scheduler(Section):
     tick_seconds: float = Field(2, gt=0)
 
 
+class Process(Section):
+    """Which part of the work this process does, and how soon others do it when it is gone."""
+
+    roles: tuple[ProcessRole, ...] = ALL
+    take_over_seconds: float = Field(30, ge=3, le=600)
+
+    @field_validator("roles")
+    @classmethod
+    def _something(cls, roles: tuple[ProcessRole, ...]) -> tuple[ProcessRole, ...]:
+        if not roles:
+            raise ValueError(f"a process must do something: name one or more of {', '.join(ProcessRole)}")
+        return tuple(role for role in ProcessRole if role in roles)
+
+
 class Staff(Section):
     """How staff join."""
 
@@ -315,6 +330,7 @@ class Settings(BaseSettings):
     no_news_hours: float = Field(72, ge=24)
     digest: DigestSetting = DigestSetting()
     scheduler: Scheduler = Scheduler()
+    process: Process = Process()
     staff: Staff = Staff()
     holidays: Holidays = Holidays()
 

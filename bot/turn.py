@@ -24,14 +24,15 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import Chat as TelegramChat
 from aiogram.types import Message, Update
 from sqlalchemy import select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.fetching import Fetch, Fetching
 from bot.metrics import TURN_SECONDS, TURNS
+from bot.processes.claims import Claims, NoOthers
+from bot.processes.postbox import Postbox, is_busy, savepoint, store
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
-from workflows.database import Database
+from workflows.database import Database, on_postgresql
 from workflows.models import Chat, Inbound, Outbound
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ class Turn:
             not_before=self.now,
         )
         self.said.append(row)
-        self.session.add(row)
+        Postbox.of(self.session).say(row)
 
 
 _turn: ContextVar[Turn] = ContextVar("turn")
@@ -180,23 +181,14 @@ class Inbox:
         self, session: AsyncSession, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]
     ) -> bool:
         """Store within a transaction of the caller's; call `arrived.set()` after its commit."""
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        statement = (
-            insert(Inbound)
-            .values(
-                channel=channel,
-                update_key=update_key,
-                chat_key=chat_key,
-                update=dict(update),
-                received_at=self._clock.now(),
-                state="waiting",
-                attempts=0,
-                error="",
-            )
-            .on_conflict_do_nothing(index_elements=["channel", "update_key"])
-            .returning(Inbound.id)
-        )
-        return (await session.execute(statement)).scalar_one_or_none() is not None
+        return await store(session, self.arriving(channel, update_key, chat_key, update))
+
+    def arriving(self, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of the inbox as it is stored."""
+        return {
+            "channel": channel, "update_key": update_key, "chat_key": chat_key, "update": dict(update),
+            "received_at": self._clock.now(), "state": "waiting", "attempts": 0, "error": "",
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,7 +243,12 @@ class Turns:
         clock: Clock,
         hooks: Hooks,
         fetchers: Mapping[str, Fetch] | None = None,
+        claims: Claims | None = None,
+        look_seconds: float = 1.0,
     ) -> None:
+        """`look_seconds`: how often the inbox is looked at when nobody says that something has arrived."""
+        self._claims = claims or NoOthers()
+        self._look_seconds = look_seconds
         self._fetching = Fetching({} if fetchers is None else fetchers, inbox.arrived)
         self._database = database
         self._dispatcher = dispatcher
@@ -271,7 +268,7 @@ class Turns:
                 self._inbox.arrived.clear()
                 if not await self._once_or_later():
                     try:
-                        await asyncio.wait_for(self._inbox.arrived.wait(), timeout=1.0)
+                        await asyncio.wait_for(self._inbox.arrived.wait(), timeout=self._look_seconds)
                     except TimeoutError:
                         continue  # another process may have stored one, or a retry has come due
         finally:
@@ -298,17 +295,25 @@ class Turns:
 
     async def once(self) -> int:
         """One batch: at most one update per chat. Returns how many were taken."""
-        heads = [row for row in await self._heads() if self._fetching.here(row)][:BATCH]
+        heads = [row for row in await self._ours(await self._heads()) if self._fetching.here(row)][:BATCH]
         if not heads:
             return 0
-        read = await asyncio.gather(*(self._read(row) for row in heads))
-        started = asyncio.get_running_loop().time()
-        async with self._database.writing() as session:
-            for row, understood in zip(heads, read, strict=True):
-                await self._handle(session, row.id, understood)
+        try:
+            read = await asyncio.gather(*(self._read(row) for row in heads))
+            started = asyncio.get_running_loop().time()
+            async with self._database.writing() as session:
+                for row, understood in zip(heads, read, strict=True):
+                    await self._handle(session, row.id, understood)
+        finally:
+            await self._claims.give_back([_chat_of(row) for row in heads])
         TURN_SECONDS.observe(asyncio.get_running_loop().time() - started)
         self.done.set()
         return len(heads)
+
+    async def _ours(self, heads: Sequence[Inbound]) -> Sequence[Inbound]:
+        """Those that no other process is reading or handling; their chats stay ours until they are handled."""
+        ours = await self._claims.take([_chat_of(row) for row in heads], BATCH)
+        return [row for row in heads if _chat_of(row) in ours]
 
     async def _heads(self) -> Sequence[Inbound]:
         """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
@@ -358,7 +363,7 @@ class Turns:
             return
         chat_id = row.chat_key
         try:
-            async with session.begin_nested():
+            async with savepoint(session):
                 await self._turn(session, row, read)
         except Exception as error:  # whatever one message does, the others go on
             session.expire_all()
@@ -372,10 +377,10 @@ class Turns:
 
     async def _claim(self, session: AsyncSession, inbound_id: int) -> Inbound | None:
         """The row, if it is still ours to do; on PostgreSQL its chat is held for this transaction."""
-        if session.get_bind().dialect.name == "postgresql":
+        if on_postgresql(session):
             row = await session.get(Inbound, inbound_id)
             if row is not None:
-                key = f"{row.channel}:{row.chat_key}"
+                key = _chat_of(row)
                 held = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
                 got = await session.execute(held, {"key": key})
                 if not got.scalar_one():
@@ -417,17 +422,29 @@ class Turns:
 
     async def _failed(self, session: AsyncSession, row: Inbound, error: Exception) -> None:
         """Tried again with growing pauses; after the last attempt set aside, visible, and the person is told."""
+        if is_busy(error):  # another process was at the same case: no fault of this message
+            log.info("a turn gives way to another process", inbound=row.id)
+            self._again(row, timedelta(seconds=0.1))
+            return
         row.attempts += 1
         row.error = f"{type(error).__name__}: {error}"[:2000]
         log.error("turn failed", inbound=row.id, attempts=row.attempts, error=type(error).__name__, exc_info=error)
         if row.attempts < MAX_ATTEMPTS:
-            pause = timedelta(seconds=0.2 * 4**row.attempts)
-            row.retry_at = datetime.now(UTC) + pause  # noqa: TID251 - the world's time
+            self._again(row, timedelta(seconds=0.2 * 4**row.attempts))
             return
         row.state = "poison"
         TURNS.labels(row.channel, "poison").inc()
         chat = await self._chat(session, row)
         await self._hooks.apologise(session, Turn(session, chat, row, self._clock.now()))
+
+    def _again(self, row: Inbound, pause: timedelta) -> None:
+        """Not before this pause is over; then at once, without waiting for the next look."""
+        row.retry_at = datetime.now(UTC) + pause  # noqa: TID251 - the world's time
+        asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self._inbox.arrived.set)
+
+
+def _chat_of(row: Inbound) -> str:
+    return f"{row.channel}:{row.chat_key}"
 
 
 def _plain(update: Mapping[str, Any]) -> dict[str, Any]:

@@ -172,13 +172,13 @@ class Alerts:
         await self._session.flush()
 
     async def _theirs(self, person_id: int, alert_id: int) -> Alert:
-        alert = await self._session.get(Alert, alert_id, with_for_update=True)
+        alert = await self._session.get(Alert, alert_id, with_for_update=True, populate_existing=True)
         if alert is None or all(c.person_id != person_id for c in await self._circle(alert)):
             raise AlertNotFound(alert_id)
         return alert
 
     async def _own(self, person_id: int, alert_id: int) -> Alert:
-        alert = await self._session.get(Alert, alert_id, with_for_update=True)
+        alert = await self._session.get(Alert, alert_id, with_for_update=True, populate_existing=True)
         if alert is None or alert.person_id != person_id:
             raise AlertNotFound(alert_id)
         return alert

@@ -175,12 +175,12 @@ class CaseFile:
     # ---- reading
 
     async def case(self, case_id: int, *, lock: bool = True) -> Case:
-        """The row itself, locked for this transaction.
+        """The row itself, locked for this transaction, and then as it is now: it may have been read before it was locked.
 
         Raises:
             CaseNotFound: there is none.
         """
-        found = await self.session.get(Case, case_id, with_for_update=lock or None, populate_existing=False)
+        found = await self.session.get(Case, case_id, with_for_update=lock or None, populate_existing=lock)
         if found is None:
             raise CaseNotFound(case_id)
         return found

@@ -1,7 +1,8 @@
 """Engines and transactions: one writer on SQLite, a pool on PostgreSQL, migrations at start."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,18 @@ from alembic.config import Config
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+OPENED_BY = "opened_by"  # in a session's info: which Database it came from
+_LAST_ACTS = "last_acts"
+# A process that froze or whose machine is gone must not keep rows, chats and locks for ever: the server lets go.
+_LETS_GO = {
+    "idle_in_transaction_session_timeout": "60000",  # ms; no transaction of ours waits for anything but the database
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Database:
@@ -24,6 +35,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.name = secrets.token_hex(8)  # tells what this one says from what others say
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         if self.sqlite:
             path = make_url(url).database
@@ -33,22 +45,38 @@ class Database:
             self._reader = _sqlite_engine(url, "BEGIN", 4)
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True
-            )
-        self._write = async_sessionmaker(self._writer, expire_on_commit=False)
-        self._read = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False)
+                url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True,
+                connect_args={"server_settings": _LETS_GO},
+            )  # fmt: skip
+        info = {OPENED_BY: self.name}
+        self._write = async_sessionmaker(self._writer, expire_on_commit=False, info=info)
+        self._read = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False, info=info)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed at the end of the block, undone when it raises."""
         async with self._write() as session, session.begin():
             yield session
+            for act in session.info.pop(_LAST_ACTS, ()):
+                await act()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A view of one moment; nothing that is done in it is kept."""
         async with self._read() as session:
             yield session
+
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator[Any]:
+        """A connection outside the pool, as asyncpg gives it: for what outlives a transaction. PostgreSQL only."""
+        engine = create_async_engine(
+            self.url, poolclass=NullPool, hide_parameters=True, connect_args={"server_settings": _LETS_GO}
+        )
+        try:
+            async with engine.connect() as connection:
+                yield (await connection.get_raw_connection()).driver_connection
+        finally:
+            await engine.dispose()
 
     async def answers(self) -> bool:
         """Whether the database can be reached now."""
@@ -69,6 +97,16 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+def at_the_end(session: AsyncSession, act: Callable[[], Awaitable[None]]) -> None:
+    """Do this as the last thing before the commit of `writing()`; nothing is done when the transaction is undone."""
+    session.info.setdefault(_LAST_ACTS, []).append(act)
+
+
+def on_postgresql(session: AsyncSession) -> bool:
+    """Whether others may be at work on the same database at this moment."""
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def _upgrade(connection: Connection) -> None:

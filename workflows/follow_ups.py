@@ -7,6 +7,7 @@ from typing import assert_never
 from sqlalchemy import or_, select
 
 from workflows.case_file import CLOCK, PROGRESS, REMIND, CaseFile
+from workflows.database import on_postgresql
 from workflows.models import Case, FollowUp, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy import ladder as ladder_policy
@@ -29,7 +30,9 @@ class FollowUps:
         self._others = others or {}
 
     async def due(self, limit: int = 50) -> list[FollowUp]:
-        """Claim what is due, oldest first; rows that another process has in hand are skipped."""
+        """Claim what is due, oldest first; rows that another process has in hand are skipped, also those of a case
+        that a turn has in hand: whoever locks the case first and then its follow-up must not find us the other way round.
+        """
         rows = await self._file.session.execute(
             select(FollowUp)
             .where(FollowUp.done_at.is_(None), FollowUp.due_at <= self._file.now)
@@ -37,7 +40,13 @@ class FollowUps:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return list(rows.scalars())
+        due = list(rows.scalars())
+        about = {row.case_id for row in due if row.case_id is not None}
+        if not about or not on_postgresql(self._file.session):
+            return due
+        cases = select(Case.id).where(Case.id.in_(about)).order_by(Case.id).with_for_update(skip_locked=True)
+        ours = set((await self._file.session.execute(cases)).scalars())
+        return [row for row in due if row.case_id is None or row.case_id in ours]
 
     async def run(self, follow_up: FollowUp) -> None:
         """Do one thing that is due. The row is done, or set to its next time, in this transaction."""

@@ -42,6 +42,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from bot.courier import DeliveryError, OutcomeUnknown, Rejected, TryLater
+from bot.processes.leases import Alone, Desk
 from bot.settings import ConfigError, Settings
 from bot.settings import Telegram as TelegramSettings
 from bot.turn import Inbox
@@ -66,6 +67,8 @@ TEXT_LIMIT, CAPTION_LIMIT, TOAST_LIMIT = 4096, 1024, 200  # Telegram's, in UTF-1
 WEBHOOK_LIMIT = 1024 * 1024
 DOWNLOAD_LIMIT_MB = 20
 POLL_SECONDS = 25
+LEASE = "polling:telegram"
+LOOK_SECONDS = 0.5  # whether the process that asked before us is gone
 CONNECT_SECONDS = 10.0
 DOWNLOAD_SECONDS = 30
 MAX_PAUSE = 30.0
@@ -316,9 +319,10 @@ class TelegramPolling:
     drops what it has.
     """
 
-    def __init__(self, bot: Bot, inbox: Inbox) -> None:
+    def __init__(self, bot: Bot, inbox: Inbox, desk: Desk | None = None) -> None:
         self._bot = bot
         self._inbox = inbox
+        self._desk = desk or Alone()  # Telegram lets one process at a time ask
         self._offset: int | None = None
         self._webhook_gone = False
         self._stopping = False
@@ -329,6 +333,9 @@ class TelegramPolling:
         failures = 0
         while not self._stopping:
             try:
+                if not await self._desk.hold(LEASE):
+                    await self._unless_stopped(asyncio.sleep(LOOK_SECONDS))
+                    continue
                 await self._round()
             except Exception as error:  # whatever it was, the next round asks from the same offset
                 failures += 1
@@ -336,6 +343,7 @@ class TelegramPolling:
                 await self._unless_stopped(asyncio.sleep(_pause(error, failures)))
             else:
                 failures = 0
+        await self._desk.release(LEASE)
 
     def stop(self) -> None:
         """Finish storing what has arrived and return; a poll that waits is given up."""

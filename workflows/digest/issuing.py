@@ -61,8 +61,9 @@ class Issuing:
     async def ensure_armed(self, weekday: int, at: time) -> None:
         """Give every community its weekly row, on the operator's day (1 is Monday) and time. Safe at every start."""
         schedule = {"weekday": weekday, "at": at.isoformat()}
-        # Two processes that start at once must not both find the row missing.
-        await self._session.execute(select(Community.id).order_by(Community.id).with_for_update())
+        # Two processes that start at once must not both find the row missing. The lock is one that lets everybody else
+        # go on referring to the community, or a process that starts would stop the turns of the others.
+        await self._session.execute(select(Community.id).order_by(Community.id).with_for_update(key_share=True))
         rows = await self._session.execute(
             select(FollowUp).where(FollowUp.kind == KIND, FollowUp.done_at.is_(None)).order_by(FollowUp.id)
         )

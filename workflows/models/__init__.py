@@ -16,6 +16,7 @@ from workflows.models.cases import (
 from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
 from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
+from workflows.models.processes import Lease
 
 __all__ = [
     "Account",
@@ -36,6 +37,7 @@ __all__ = [
     "Inbound",
     "Invitation",
     "Landmark",
+    "Lease",
     "Media",
     "Note",
     "Outbound",

@@ -1,19 +1,26 @@
 """The page's messenger: bubbles in SQL, each delivered exactly once, and a hub that wakes open pages."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.courier import Rejected
+from bot.processes.bell import MOST_BYTES, PAGE, ring
+from bot.processes.postbox import lock_bubbles
 from workflows.database import Database
 from workflows.models import Outbound, WebBubble
 
+log = structlog.get_logger()
+
 CHANNEL = "web"
+COME_BACK: dict[str, Any] = {"type": "come back"}  # never sent: the socket is closed instead
 
 
 class Hub:
@@ -39,12 +46,41 @@ class Hub:
             except asyncio.QueueFull:
                 self.leave(queue)
 
+    def watched(self, chat: str) -> bool:
+        """Whether a page of this chat is open here."""
+        return bool(self._watchers.get(chat))
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Tell every open page of the event's chat, or every page when it is about none."""
+        if "chat" in event:
+            self.publish(event["chat"], event)
+        else:
+            self.everybody(event)
+
     def everybody(self, event: dict[str, Any]) -> None:
         """Tell every open page."""
         queues = {queue for watchers in self._watchers.values() for queue in watchers}
         for queue in queues:
             if not queue.full():
                 queue.put_nowait(event)
+
+    def come_back(self) -> None:
+        """Let every open page connect again: it then says what it has and gets what it missed."""
+        self.everybody(COME_BACK)
+
+
+async def tell_bubble(session: AsyncSession, bubble: WebBubble) -> None:
+    """With this transaction's commit the other processes show a new or changed bubble; they read it themselves."""
+    await ring(session, PAGE, json.dumps({"bubble": bubble.id, "chat": bubble.chat_key}))
+
+
+async def tell(session: AsyncSession, event: dict[str, Any]) -> None:
+    """With this transaction's commit the other processes show what is not kept: a toast, a count, typing."""
+    said = json.dumps({"event": event}, ensure_ascii=False)
+    if len(said.encode()) <= MOST_BYTES:
+        await ring(session, PAGE, said)
+    else:
+        log.warning("an event too long for the other processes is shown here alone", type=event.get("type"))
 
 
 class WebMessenger:
@@ -63,16 +99,21 @@ class WebMessenger:
         """
         if row.method == "AnswerCallbackQuery":
             if text := row.payload.get("text"):  # without words it only stops the button's own clock
-                self._hub.publish(row.chat_key, {"type": "toast", "chat": row.chat_key, "text": text})
+                toast = {"type": "toast", "chat": row.chat_key, "text": text}
+                if not self._database.sqlite:
+                    async with self._database.writing() as session:
+                        await tell(session, toast)
+                self._hub.publish(row.chat_key, toast)
             return None
         async with self._database.writing() as session:
             if row.method in ("EditMessageText", "EditMessageReplyMarkup"):
                 bubble = await self._edit(session, row)
             else:
                 bubble = await self._add(session, row)
+            await tell_bubble(session, bubble)
             event = as_event(bubble)
         self._hub.publish(row.chat_key, event)
-        self._hub.publish(row.chat_key, {"type": "typing", "chat": row.chat_key, "on": False})
+        self._hub.publish(row.chat_key, typing(row.chat_key, on=False))
         return str(bubble.id)
 
     async def _add(self, session: AsyncSession, row: Outbound) -> WebBubble:
@@ -97,6 +138,7 @@ class WebMessenger:
 
     @staticmethod
     async def _edit(session: AsyncSession, row: Outbound) -> WebBubble:
+        await lock_bubbles(session, row.chat_key)
         bubble = await session.get(WebBubble, int(row.payload.get("message_id", 0)))
         if bubble is None or bubble.chat_key != row.chat_key:
             raise Rejected("no such bubble in this chat")
@@ -111,6 +153,7 @@ class WebMessenger:
 
 async def next_seq(session: AsyncSession, chat: str) -> int:
     """The chat's next position; one writer at a time sees to it that none is given twice."""
+    await lock_bubbles(session, chat)
     last = (await session.execute(select(func.max(WebBubble.seq)).where(WebBubble.chat_key == chat))).scalar_one()
     return int(last or 0) + 1
 
@@ -119,6 +162,11 @@ def buttons_of(payload: Mapping[str, Any]) -> list[Any]:
     """aiogram's inline keyboard as the page takes it."""
     rows = (payload.get("reply_markup") or {}).get("inline_keyboard", [])
     return [[{"text": b["text"], "data": b.get("callback_data", "")} for b in row] for row in rows]
+
+
+def typing(chat: str, *, on: bool) -> dict[str, Any]:
+    """小哨 is about to answer, or has."""
+    return {"type": "typing", "chat": chat, "on": on}
 
 
 def as_event(bubble: WebBubble) -> dict[str, Any]:

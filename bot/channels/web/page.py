@@ -15,11 +15,23 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from bot.channels.web.messenger import CHANNEL, Hub, as_event, as_json, next_seq
+from bot.channels.web.messenger import (
+    CHANNEL,
+    COME_BACK,
+    Hub,
+    as_event,
+    as_json,
+    next_seq,
+    tell,
+    tell_bubble,
+    typing,
+)
 from bot.clock import Clock, SystemClock
 from bot.conversation.commands import STAFF_TITLES, TITLES
 from bot.conversation.phrases import say
 from bot.conversation.safety import advice
+from bot.processes.bell import CLOCK, ring
+from bot.processes.postbox import lock_bubbles
 from bot.settings import Settings
 from bot.turn import Inbox
 from nlu import safety as net
@@ -219,8 +231,9 @@ class Page:
             self._hub.leave(queue)
 
     async def _write(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
-        while True:
-            await socket.send_json(await queue.get())
+        while (event := await queue.get()) is not COME_BACK:
+            await socket.send_json(event)
+        await socket.close(1012)
 
     async def _listen(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
         try:
@@ -290,11 +303,12 @@ class Page:
             return
         queue.put_nowait({"type": "ack", "client_id": client_id, "bubble": bubble})
         self._hub.publish(chat, {"type": "bubble", "chat": chat, "bubble": bubble})
-        self._hub.publish(chat, {"type": "typing", "chat": chat, "on": True})
+        self._hub.publish(chat, typing(chat, on=True))
 
     async def _store(self, chat: str, client_id: str, text: str, photo: str = "", extra: Any = None) -> dict[str, Any]:
         """The bubble and its place in the inbox in one commit: what is acknowledged is never lost."""
         async with self._database.writing() as session:
+            await lock_bubbles(session, chat)  # the same message may come again by another process
             known = (
                 await session.execute(
                     select(WebBubble).where(WebBubble.chat_key == chat, WebBubble.client_id == client_id)
@@ -318,6 +332,7 @@ class Page:
             if extra:
                 update["xiaoshao"] = extra
             await self._inbox.put(session, CHANNEL, f"{chat}:{client_id}", chat, update)
+            await tell_bubble(session, bubble)
             stored = as_json(bubble)
         self._inbox.arrived.set()
         return stored
@@ -334,13 +349,15 @@ class Page:
                 return
             update = tap_update(bubble, data, client_id, int(self._clock.now().timestamp()))
             new = await self._inbox.put(session, CHANNEL, f"{chat}:{client_id}", chat, update)
+            await tell(session, typing(chat, on=True))
         self._inbox.arrived.set()
         log.debug("tap", new=new)
         queue.put_nowait({"type": "ack", "client_id": client_id, "bubble": None})
-        self._hub.publish(chat, {"type": "typing", "chat": chat, "on": True})
+        self._hub.publish(chat, typing(chat, on=True))
 
     async def _read(self, chat: str, seq: int) -> None:
         async with self._database.writing() as session:
+            await lock_bubbles(session, chat)
             note = await session.get(Note, f"read:{chat}")
             if note is None:
                 note = Note(key=f"read:{chat}", value={"seq": 0})
@@ -348,8 +365,9 @@ class Page:
             if seq > int(note.value["seq"]):
                 note.value = {"seq": seq}
             seen = int(note.value["seq"])
-            count = await self._unread(session, chat, seen)
-        self._hub.publish(chat, {"type": "unread", "chat": chat, "seq": seen, "count": count})
+            unread = {"type": "unread", "chat": chat, "seq": seen, "count": await self._unread(session, chat, seen)}
+            await tell(session, unread)
+        self._hub.publish(chat, unread)
 
     # ---- photos and time
 
@@ -405,11 +423,15 @@ class Page:
                 step = min(left, timedelta(hours=6))
                 async with self._database.writing() as session:
                     await clock.forward(session, step)
+                    await ring(session, CLOCK)
                 clock.offset += step
                 left -= step
                 await self._after_jump()
         now = clock.now().astimezone(self._settings.zone).isoformat()
-        self._hub.everybody({"type": "clock", "now": now})
+        moved = {"type": "clock", "now": now}
+        async with self._database.writing() as session:
+            await tell(session, moved)
+        self._hub.everybody(moved)
         return {"now": now}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Journal:
-    """Appends; kinds are update, handed, accepted, call, start, kill, restart, died."""
+    """Appends; kinds are update, handed, accepted, call, start, kill, buried, restart, died."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -26,6 +26,7 @@ import bot.channels.telegram  # noqa: F401
 import workflows.directory_file  # noqa: F401
 from bot.__main__ import main as xiaoshao
 from bot.app import App
+from bot.processes import leases
 from bot.settings import load
 
 
@@ -45,8 +46,10 @@ async def _rehearse(config: Path) -> None:
         await app.database.close()
 
 
-def _live(argv: list[str], env: dict[str, str], log: str) -> NoReturn:
-    """The child: from here on it is `xiaoshao`, as if it had just been started."""
+def _live(argv: list[str], env: dict[str, str], log: str, machine: str) -> NoReturn:
+    """The child: from here on it is `xiaoshao`, as if it had just been started, perhaps on a machine of its own."""
+    if machine:
+        leases.machine = lambda: machine
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it ends with the launcher
     signal.set_wakeup_fd(-1)

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,21 @@ class Lives:
                 life._bury(said["code"])
         assert self.ready.is_set(), "the launcher cannot start; what it said stands above"
 
-    async def start(self, mode: str, *, cold: bool = False) -> Life:
-        """The next life; its Telegram by polling or webhook."""
-        env = self._env | {"XIAOSHAO__CHANNELS__TELEGRAM__MODE": mode}
-        argv = ["run", "--config", str(self._config)]
+    async def start(
+        self,
+        mode: str,
+        *,
+        cold: bool = False,
+        roles: Sequence[str] = (),
+        own: Mapping[str, str] | None = None,
+        machine: str = "",
+    ) -> Life:
+        """The next life; its Telegram by polling or webhook. With a `machine` others cannot see whether it lives."""
+        env = self._env | {"XIAOSHAO__CHANNELS__TELEGRAM__MODE": mode, **(own or {})}
+        argv = ["run", "--config", str(self._config), *roles]
         if cold:
             return await self._start_cold(argv, env)
-        self._tell(start={"argv": argv, "env": env, "log": str(self._log)})
+        self._tell(start={"argv": argv, "env": env, "log": str(self._log), "machine": machine})
         return self._alive[await self._born.get()]
 
     async def _start_cold(self, argv: list[str], env: dict[str, str]) -> Life:

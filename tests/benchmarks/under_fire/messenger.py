@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -74,6 +75,8 @@ class Messenger:
         self._new = asyncio.Event()
         self._poll = 0
         self._webhook = ""
+        self.doors: list[str] = []  # where several processes serve the webhook, these; else the address it was set to
+        self._door = Random(f"{self.seed}:doors")
         self._moments: dict[str, list[asyncio.Event]] = {name: [] for name in MOMENTS}
         self._calmed = asyncio.Event()
         self.up = asyncio.Event()  # the application has asked for updates, one way or the other
@@ -301,8 +304,11 @@ class Messenger:
         self._mark("handed")
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
         limit = aiohttp.ClientTimeout(total=8)
+        url = self._webhook
+        if self.doors:
+            url = self._door.choice(self.doors) + urlsplit(url).path
         try:
-            async with client.post(self._webhook, json=update.body, headers=headers, timeout=limit) as response:
+            async with client.post(url, json=update.body, headers=headers, timeout=limit) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False

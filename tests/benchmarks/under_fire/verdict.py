@@ -236,8 +236,7 @@ def _replies(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
     }
     own = {row["id"]: row["chat_key"] for row in kept["inbox"]}
     taken: dict[int, list[Row]] = defaultdict(list)
-    # A life ends where the next begins: what it had sent may be read after it was killed.
-    breaks = [n for n, line in enumerate(journal) if line["kind"] in ("start", "restart")][1:]
+    breaks = _breaks(journal)
     for n, line in enumerate(journal):
         if line["kind"] == "call" and line["taken"]:
             chat = line["chat"] or home.get(line["fields"].get("callback_query_id", ""), 0)
@@ -255,6 +254,17 @@ def _replies(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
             verdict.fault("doubled", f"chat {chat} got {count} replies twice after one kill (line {kill})")
     verdict.resent = per_kill.total()
     verdict.most_for_one_kill = max(per_kill.values(), default=0)
+
+
+def _breaks(journal: Sequence[Row]) -> list[int]:
+    """Where a life had certainly ended: what it had sent may be read after it was killed.
+
+    That is where the next one begins; where others go on meanwhile, what they send again comes before that, and the
+    journal says when everything of the killed one had been read.
+    """
+    if any(line["kind"] == "buried" for line in journal):
+        return [n for n, line in enumerate(journal) if line["kind"] in ("buried", "restart")]
+    return [n for n, line in enumerate(journal) if line["kind"] in ("start", "restart")][1:]
 
 
 def _chat(
