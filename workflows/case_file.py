@@ -24,6 +24,7 @@ from workflows.policy.permissions import (
     capacity,
     may_see,
 )
+from workflows.policy.privacy import mask
 
 SYSTEM = "system"
 CLOCK = "clock"
@@ -115,7 +116,7 @@ class Line:
 
 @dataclass(frozen=True)
 class CaseView:
-    """What may be shown of a case; phone numbers are not in it."""
+    """What may be shown of a case. Phone and ID numbers are in `text` alone: who shows that, masks it for the reader."""
 
     id: int
     number: str
@@ -267,7 +268,7 @@ class CaseFile:
             category=case.category,
             category_name=self.rules.categories.get(case.category, case.category),
             text=case.text,
-            place=place_sentence(case),
+            place=mask(place_sentence(case)),
             status=Status(case.status),
             rung=Rung(case.rung),
             holder=holder.name if holder else "",
@@ -282,14 +283,14 @@ class CaseFile:
             whole_due_at=case.whole_due_at,
             closed_at=case.closed_at,
             told_at=case.told_at,
-            result=case.result,
+            result=mask(case.result),
             result_kind=case.result_kind,
             reporters=reporters,
             photos=tuple(photos),
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
-            on_behalf_of=first or "",
+            on_behalf_of=mask(first or ""),
             result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
             proposed=await self._proposed(case) if case.refusals else "",
             refused_by=await self._refused_by(case) if case.refusals else (),
@@ -315,7 +316,7 @@ class CaseFile:
             .order_by(Whistle.id.desc())
             .limit(1)
         )
-        return row.scalar_one_or_none() or ""
+        return mask(row.scalar_one_or_none() or "")
 
     async def _refused_by(self, case: Case) -> tuple[int, ...]:
         rows = await self.session.execute(
@@ -335,7 +336,7 @@ class CaseFile:
         found = row.first()
         if found is None:
             return {}
-        return {"whistle_reason": found.reason, "contact": f"{found.name} {found.phone}".strip()}
+        return {"whistle_reason": mask(found.reason), "contact": f"{found.name} {found.phone}".strip()}
 
     async def history(self, case: Case) -> list[Line]:
         """The record, oldest first, with the names of those who acted."""

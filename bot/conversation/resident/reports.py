@@ -195,9 +195,9 @@ _ABOUT_PEOPLE = frozenset(
 
 
 def _recognisable(view: CaseView, *, mine: bool) -> str:
-    """Enough of a case to know it again: one's own words in full, of a neighbour's only what they said of a thing."""
+    """Enough of a case to know it again: one's own words, of a neighbour's only what they said of a thing."""
     if mine:
-        return cards.shortened(view.text, 40)
+        return cards.shortened(mask(view.text), 40)
     return view.category_name if view.category in _ABOUT_PEOPLE else cards.shortened(mask(view.text), 40)
 
 
