@@ -240,9 +240,11 @@ class Announcer:
                 "solved": f"{head}\n有邻居说解决了，这件事办结。您那里要是没好，直接告诉我，我再打开。",
                 "unanswered": f"{head}\n没等到您的答复，先办结了，不算您满意。30天内您说一声“没解决”，我就再打开。",
             }.get(how, f"{head}\n已办结。")
-        return {"withdrawn": f"{head}\n居民撤回了，不用再办。", "solved": f"{head}\n居民说解决了，办结。谢谢您。"}.get(
-            how, f"{head}\n已办结。"
-        )
+        return {
+            "withdrawn": f"{head}\n居民撤回了，不用再办。",
+            "solved": f"{head}\n居民说解决了，办结。谢谢您。",
+            "elsewhere": f"{head}\n地点更正了，不在您这一片，已转给{view.holder}，您不用再办。",
+        }.get(how, f"{head}\n已办结。")
 
     async def _alert(self, office: Office, notice: Notice) -> tuple[str, Rows, str]:
         data = notice.data

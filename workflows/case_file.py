@@ -18,10 +18,15 @@ from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
 from workflows.policy.permissions import (
+    JUDGING,
+    SETTLING,
+    WHO,
     NotAllowed,
+    OwnWork,
     Relation,
     at_rung,
     capacity,
+    judges_own_work,
     may_see,
 )
 from workflows.policy.privacy import mask
@@ -380,9 +385,14 @@ class CaseFile:
         if not may_see(relations):
             raise CaseNotFound(case.id)
         rung = RUNG_OF.get(Status(case.status))
-        role = capacity(action, frozenset(r for r in relations if at_rung(action, r, rung)))
+        able = frozenset(r for r in relations if at_rung(action, r, rung))
+        if not WHO.get(action, frozenset()) & able:
+            raise NotAllowed(action, case.id)
+        role = capacity(action, able)
         if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
-            raise NotAllowed(action)
+            raise NotAllowed(action, case.id)
+        if judges_own_work(action, relations, Rung(case.rung), await self._settled_it(person_id, case, action)):
+            raise OwnWork(action, case.id)
         destination(Status(case.status), action)
         return role
 
@@ -397,6 +407,25 @@ class CaseFile:
             case = await self.case(case_id, lock=False)
             destination(Status(case.status), action)
             await self.authorise(person_id, case, action)
+
+    async def _did_the_work(self, person_id: int, case: Case) -> bool:
+        """Whether a reporter is not asked for a verdict: it would be on their own work."""
+        if not await self.people.posts(person_id):
+            return False
+        relations = await self.people.relations(person_id, case)
+        settled = await self._settled_it(person_id, case, Action.JUDGE_SOLVED)
+        return judges_own_work(Action.JUDGE_SOLVED, relations, Rung(case.rung), settled)
+
+    async def _settled_it(self, person_id: int, case: Case, action: Action) -> bool:
+        """Whether it was this person who said that the matter is settled."""
+        if action not in JUDGING:
+            return False
+        said = await self.session.execute(
+            select(CaseEvent.id)
+            .where(CaseEvent.case_id == case.id, CaseEvent.actor_id == person_id, CaseEvent.action.in_(SETTLING))
+            .limit(1)
+        )
+        return said.first() is not None
 
     async def _is_holder(self, person_id: int, case: Case) -> bool:
         return any(post.unit_id == case.holder_unit_id for post in await self.people.posts(person_id))
@@ -470,6 +499,17 @@ class CaseFile:
         self._record(case, action, before, by, role, note, data or {})
         await self.session.flush()
         return case
+
+    def held_elsewhere(self, case: Case) -> bool:
+        """Whether the branch or property company that has it is not that of its place, since the place was put right.
+
+        Not once somebody has said that it is done: then it is looked at and judged where they say it was.
+        """
+        rung, status = Rung(case.rung), Status(case.status)
+        working = status in RUNG_OF or status is Status.WAITING_FOR_RESIDENT
+        if not working or rung not in (Rung.GRID_BRANCH, Rung.PROPERTY):
+            return False
+        return case.holder_unit_id != self._holder(case, rung)
 
     async def start_again(self, case: Case, *, by: int | None, role: str) -> None:
         """Put an unworked case on its first rung anew, after what or where it is was put right."""
@@ -642,8 +682,10 @@ class CaseFile:
 
     async def tell_reporters(self, case: Case, kind: NoticeKind, **data: Any) -> None:
         """News for everybody who waits; the clock of "no news" starts again."""
+        asks = kind in (NoticeKind.VERDICT, NoticeKind.VERDICT_AGAIN) or data.get("how") == "unanswered"
         for reporter in await self.reporters(case):
-            self.tell(Notice(reporter.person_id, kind, case.id, Relation.REPORTER, data))
+            if not (asks and await self._did_the_work(reporter.person_id, case)):
+                self.tell(Notice(reporter.person_id, kind, case.id, Relation.REPORTER, data))
         case.told_at = self.now
         if case.closed_at is None:
             await self._arm(case, PROGRESS, self.now + self.rules.no_news)

@@ -1,4 +1,4 @@
-"""One-time links to the console"""
+"""One-time links to the console, and the record of what was refused"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,8 +31,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_sign_ins_token_hash"),
     )
     op.create_index("ix_sign_ins_person_id", "sign_ins", ["person_id"])
+    op.create_table(
+        "refusals",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("community_id", _ID, nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("person_id", _ID, nullable=True),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("what", sa.String(length=64), nullable=False),
+        sa.Column("case_id", _ID, nullable=True),
+        sa.Column("why", sa.String(length=30), nullable=False),
+        sa.ForeignKeyConstraint(["community_id"], ["communities.id"], name="fk_refusals_community_id_communities"),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name="fk_refusals_person_id_persons"),
+        sa.PrimaryKeyConstraint("id", name="pk_refusals"),
+    )
+    op.create_index("ix_refusals_at", "refusals", ["at"])
+    op.create_index("ix_refusals_person_id", "refusals", ["person_id", "at"])
 
 
 def downgrade() -> None:
     """Backwards."""
+    op.drop_table("refusals")
     op.drop_table("sign_ins")
