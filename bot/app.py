@@ -45,6 +45,7 @@ from workflows.case_file import Rules
 from workflows.database import Database, wait_for
 from workflows.directory import Directory
 from workflows.directory_file import import_file
+from workflows.expiry import EXPIRE, Expiry, Keeping
 from workflows.models import Chat, Community, FollowUp
 from workflows.office import Office
 from workflows.people import People
@@ -161,6 +162,7 @@ class App:
                 self.chairs = await demo.seat(session, self.directory)
             digest = self.settings.digest
             await self.office(session).digests.ensure_armed(digest.iso_weekday, digest.at)
+            await self.expiry(session).ensure_armed()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -229,6 +231,12 @@ class App:
         """The use cases of one transaction."""
         return Office(session, self.clock.now(), self.rules, self.directory)
 
+    def expiry(self, session: AsyncSession) -> Expiry:
+        """Clears away what is old, in one transaction."""
+        settings = self.settings
+        keeping = Keeping(settings.privacy.expire_days, settings.storage, settings.zone)
+        return Expiry(session, self.clock.now(), keeping)
+
     @property
     def nlu_ready(self) -> bool:
         """Whether the NLU answers now."""
@@ -256,6 +264,7 @@ class App:
             others = {
                 "digest": office.digests.due,
                 ALERT: office.alerts.due,
+                EXPIRE: self.expiry(session).due,
                 DRAFT: lambda row: self._draft_due(session, row),
                 REREAD: lambda row: self._reread_due(session, row),
             }

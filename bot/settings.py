@@ -270,6 +270,12 @@ class DigestSetting(Section):
         return days.index(self.weekday) + 1
 
 
+class Privacy(Section):
+    """How long personal data is kept."""
+
+    expire_days: int = Field(365, ge=60)  # above reopening and "the same again", which look back 30 days
+
+
 class Scheduler(Section):
     """How often the timer knocks; what is due is in the database."""
 
@@ -314,6 +320,7 @@ class Settings(BaseSettings):
     quiet_hours: Quiet = Quiet()
     no_news_hours: float = Field(72, ge=24)
     digest: DigestSetting = DigestSetting()
+    privacy: Privacy = Privacy()
     scheduler: Scheduler = Scheduler()
     staff: Staff = Staff()
     holidays: Holidays = Holidays()
@@ -344,6 +351,15 @@ class Settings(BaseSettings):
         if not rows or rows[-1].categories or rows[-1].words or rows[-1].estates:
             raise ValueError("the last row must match everything: end the table with e.g. {works_at: community}")
         return rows
+
+    @model_validator(mode="after")
+    def _kept_long_enough(self) -> "Settings":
+        if self.privacy.expire_days < self.ladder.reopen_days + 30:
+            raise ValueError(
+                f"privacy.expire_days must be at least ladder.reopen_days + 30, that is {self.ladder.reopen_days + 30}: "
+                "a case that can still be reopened, or counted as a repeat, is needed in full"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""One-time links to the console, and the record of what was refused"""
+"""One-time links to the console, the record of what was refused, and what was cleared away"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TO_EXPIRE = sa.text("closed_at IS NOT NULL AND expired_at IS NULL")
 _TIME = workflows.models.base.UtcDateTime(timezone=True)
 
 
@@ -47,9 +48,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_refusals_at", "refusals", ["at"])
     op.create_index("ix_refusals_person_id", "refusals", ["person_id", "at"])
+    for name in ("cases", "persons"):
+        op.add_column(name, sa.Column("expired_at", _TIME, nullable=True))
+    op.create_index(
+        "ix_cases_to_expire",
+        "cases",
+        ["community_id", "closed_at"],
+        sqlite_where=_TO_EXPIRE,
+        postgresql_where=_TO_EXPIRE,
+    )
 
 
 def downgrade() -> None:
     """Backwards."""
+    op.drop_index("ix_cases_to_expire", table_name="cases")
+    for name in ("cases", "persons"):
+        with op.batch_alter_table(name) as table:
+            table.drop_column("expired_at")
     op.drop_table("refusals")
     op.drop_table("sign_ins")
