@@ -25,7 +25,7 @@ from bot.channels.web.messenger import Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
 from bot.clock import Clock, SystemClock
 from bot.conversation import resident, routers
-from bot.conversation.dialogue import restored
+from bot.conversation.dialogue import Dialogue, restored
 from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
 from bot.conversation.words import chosen
@@ -46,6 +46,7 @@ from workflows.database import Database, wait_for
 from workflows.directory import Directory
 from workflows.directory_file import import_file
 from workflows.expiry import EXPIRE, Expiry, Keeping
+from workflows.media import path_of
 from workflows.models import Chat, Community, FollowUp
 from workflows.office import Office
 from workflows.people import People
@@ -332,7 +333,7 @@ class App:
         dialogue.act = ""
         photo = read.photo or {}
         if photo.get("photo_id"):
-            await self._register(office, speaker, photo)
+            photo = await self._register(office, speaker, dialogue, photo)
         talk = Talk(
             office=office,
             speaker=speaker,
@@ -348,10 +349,19 @@ class App:
         )
         return {"talk": talk}
 
-    async def _register(self, office: Office, speaker: Speaker, photo: dict[str, Any]) -> None:
-        """Enter a photo that a channel has fetched; the page enters its own at once."""
-        if await office.photos.get(photo["photo_id"]) is None:
-            await office.photos.enter(photo, speaker.community_id, speaker.person_id)
+    async def _register(
+        self, office: Office, speaker: Speaker, dialogue: Dialogue, photo: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Enter a photo that a channel has fetched; the page enters its own at once. Too many are not taken."""
+        if await office.photos.get(photo["photo_id"]) is not None:
+            return photo
+        if self.settings.limited and dialogue.alarm is None:
+            allowance = self.settings.limits.of(staff=speaker.staff)
+            if await office.limits.photos_until(speaker.person_id, allowance) is not None:
+                path_of(self.settings.storage, photo["photo_id"]).unlink(missing_ok=True)
+                return {"photo_refused": "photo.too_many"}
+        await office.photos.enter(photo, speaker.community_id, speaker.person_id)
+        return photo
 
     async def _speaker(self, office: Office, turn: Turn) -> Speaker:
         people: People = office.people

@@ -24,6 +24,7 @@ from rapidfuzz import fuzz, process
 
 from nlu.danger import Ear
 from nlu.understanding import REQUEST_INTENTS
+from workflows.policy.allowance import Allowance
 from workflows.policy.clocks import Clock, QuietHours
 from workflows.policy.ladder import DEFAULT_PATH, Ladder, Route
 from workflows.policy.lifecycle import Rung
@@ -276,6 +277,25 @@ class Privacy(Section):
     expire_days: int = Field(365, ge=60)  # above reopening and "the same again", which look back 30 days
 
 
+class Limits(Section):
+    """How much one person may do; duty people far more. Danger is never limited."""
+
+    in_demo: bool = False
+    messages_per_minute: int = Field(20, ge=5)
+    photos_per_hour: int = Field(30, ge=1)
+    cases_per_day: int = Field(10, ge=1)
+    staff_messages_per_minute: int = Field(200, ge=5)
+    staff_photos_per_hour: int = Field(300, ge=1)
+    staff_cases_per_day: int = Field(200, ge=1)
+    requests_per_minute: int = Field(600, ge=60)
+
+    def of(self, *, staff: bool) -> Allowance:
+        """What a person may do."""
+        if staff:
+            return Allowance(self.staff_messages_per_minute, self.staff_photos_per_hour, self.staff_cases_per_day)
+        return Allowance(self.messages_per_minute, self.photos_per_hour, self.cases_per_day)
+
+
 class Scheduler(Section):
     """How often the timer knocks; what is due is in the database."""
 
@@ -321,6 +341,7 @@ class Settings(BaseSettings):
     no_news_hours: float = Field(72, ge=24)
     digest: DigestSetting = DigestSetting()
     privacy: Privacy = Privacy()
+    limits: Limits = Limits()
     scheduler: Scheduler = Scheduler()
     staff: Staff = Staff()
     holidays: Holidays = Holidays()
@@ -419,6 +440,11 @@ class Settings(BaseSettings):
                 nowhere = bool(known) and len(without) == len(communities)
                 doubtful.append(DoubtfulDepartment(name, tuple(where), without, nowhere, tuple(known)))
         return doubtful
+
+    @property
+    def limited(self) -> bool:
+        """Whether the limits hold. The demo's chairs are everybody's, and its clock jumps."""
+        return self.limits.in_demo or not self.demo.enabled
 
     @property
     def live_model(self) -> Path:

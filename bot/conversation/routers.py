@@ -29,6 +29,7 @@ from bot.conversation.buttons import (
     Which,
     what_button,
 )
+from bot.conversation.limits import not_too_fast
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk, keep
 from bot.turn import TurnStorage
@@ -70,6 +71,7 @@ def build(storage: TurnStorage) -> Dispatcher:
     dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _taps(), _staff(), _residents())
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
+        observer.outer_middleware(not_too_fast)
     dispatcher.errors.register(_refused)
     return dispatcher
 

@@ -183,6 +183,7 @@ class Media(Base):
     """A photo: checked by content, stripped of its metadata, kept under an unguessable name."""
 
     __tablename__ = "media"
+    __table_args__ = (Index("ix_media_uploaded_by", "uploaded_by", "created_at"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"))

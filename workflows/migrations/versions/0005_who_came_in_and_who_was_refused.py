@@ -12,6 +12,7 @@ depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TO_EXPIRE = sa.text("closed_at IS NOT NULL AND expired_at IS NULL")
+_SHOWN = sa.text("photo IS NOT NULL")
 _TIME = workflows.models.base.UtcDateTime(timezone=True)
 
 
@@ -48,6 +49,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_refusals_at", "refusals", ["at"])
     op.create_index("ix_refusals_person_id", "refusals", ["person_id", "at"])
+    op.create_index("ix_media_uploaded_by", "media", ["uploaded_by", "created_at"])
+    op.create_index("ix_web_bubbles_photo", "web_bubbles", ["photo"], sqlite_where=_SHOWN, postgresql_where=_SHOWN)
     for name in ("cases", "persons"):
         op.add_column(name, sa.Column("expired_at", _TIME, nullable=True))
     op.create_index(
@@ -61,6 +64,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Backwards."""
+    op.drop_index("ix_web_bubbles_photo", table_name="web_bubbles")
+    op.drop_index("ix_media_uploaded_by", table_name="media")
     op.drop_index("ix_cases_to_expire", table_name="cases")
     for name in ("cases", "persons"):
         with op.batch_alter_table(name) as table:
