@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nlu.understanding import Understander
     from workflows.directory import Directory
     from workflows.directory_file.register import Register
+    from workflows.refusals import Refused
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -440,6 +441,42 @@ def doctor(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             typer.echo(str(one))
     if not well:
         raise typer.Exit(1)
+
+
+@cli.command()
+def audit(
+    config: Config = DEFAULT_CONFIG,
+    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """Who tried what they may not do: forged buttons, other people's cases, used invitations, ended posts."""
+    settings = _settings(config)
+
+    async def work() -> "Sequence[Refused]":
+        from bot.clock import SystemClock
+        from workflows.database import Database
+        from workflows.refusals import Refusals
+
+        database = Database(settings.database.url)
+        await database.migrate()
+        try:
+            async with database.reading() as session:
+                clock = SystemClock()
+                await clock.restore(session)
+                return await Refusals(session, clock.now()).lately(clock.now() - timedelta(days=days), limit)
+        finally:
+            await database.close()
+
+    found: Sequence[Refused] = _wait_for(work())
+    if as_json:
+        typer.echo(json.dumps([asdict(one) | {"at": one.at.isoformat()} for one in found], ensure_ascii=False))
+        return
+    for one in found:
+        at = one.at.astimezone(settings.zone)
+        who = f"{one.name or 'visitor'} ({one.person_id or '-'}{': ' + ', '.join(one.posts) if one.posts else ''})"
+        typer.echo(f"{at:%Y-%m-%d %H:%M}  {one.why:18}  {who}  {one.channel}: {one.what}  {one.case}".rstrip())
+    typer.echo(f"{len(found)} refusals in {days} days")
 
 
 # ---- learning

@@ -141,7 +141,7 @@ class Announcer:
                 text = f"已经超时：{head}\n现在由{view.holder}负责，居民已等{days}天。"
                 return [(text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.CONFIRM:
-                text = f"{head}\n{view.holder}说{_how(view)}：{mask(view.result) or '见照片'}\n请到现场看一眼。"
+                text = f"{head}\n{view.holder}说{_how(view)}：{view.result or '见照片'}\n请到现场看一眼。"
                 return [*_repair(view), (text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.ADDED:
                 photos: list[tuple[str, Rows, str]] = [
@@ -189,9 +189,9 @@ class Announcer:
 
     def _ruling(self, view: CaseView, notice: Notice, head: str) -> tuple[str, Rows, str]:
         data = notice.data
-        lines = [head, f"{data['who']}答复：不属于他们。理由：{data['text']}"]
+        lines = [head, f"{data['who']}答复：不属于他们。理由：{mask(str(data['text']))}"]
         if data.get("proposed"):
-            lines.append(f"他们认为应由：{data['proposed']}")
+            lines.append(f"他们认为应由：{mask(str(data['proposed']))}")
         if data.get("flagged"):
             lines.append(f"这已是第{view.refusals}次被退，请书记亲自过问。")
         lines.append("请裁定归属：再吹哨给别的部门，或由社区协调。")
@@ -219,7 +219,7 @@ class Announcer:
 
     def _verdict(self, view: CaseView, notice: Notice, head: str) -> Sequence[tuple[str, Rows, str]]:
         again = "再问您一次：" if notice.kind is NoticeKind.VERDICT_AGAIN else ""
-        result = mask(view.result) or "见照片"
+        result = view.result or "见照片"
         if view.result_kind == "unfounded":
             text = f"{head}\n网格员核实后认为不是这样：{result}\n{again}您看呢？有不同意见一定告诉我。"
         else:
@@ -241,9 +241,11 @@ class Announcer:
                 "solved": f"{head}\n有邻居说解决了，这件事办结。您那里要是没好，直接告诉我，我再打开。",
                 "unanswered": f"{head}\n没等到您的答复，先办结了，不算您满意。30天内您说一声“没解决”，我就再打开。",
             }.get(how, f"{head}\n已办结。")
-        return {"withdrawn": f"{head}\n居民撤回了，不用再办。", "solved": f"{head}\n居民说解决了，办结。谢谢您。"}.get(
-            how, f"{head}\n已办结。"
-        )
+        return {
+            "withdrawn": f"{head}\n居民撤回了，不用再办。",
+            "solved": f"{head}\n居民说解决了，办结。谢谢您。",
+            "elsewhere": f"{head}\n地点更正了，不在您这一片，已转给{view.holder}，您不用再办。",
+        }.get(how, f"{head}\n已办结。")
 
     async def _alert(self, office: Office, notice: Notice) -> tuple[str, Rows, str]:
         data = notice.data
@@ -253,8 +255,8 @@ class Announcer:
             "alert.duty",
             kind=DANGERS.get(str(data["danger"]), "请核实"),
             name=person.name if near else "居民",
-            text=cards.shortened(str(data["text"]) if near else mask(str(data["text"])), 200),
-            place=f"地点：{data['place']}" if data["place"] else "地点没说，请马上联系",
+            text=cards.shortened(mask_id(str(data["text"])) if near else mask(str(data["text"])), 200),
+            place=f"地点：{mask(str(data['place']))}" if data["place"] else "地点没说，请马上联系",
             phone=f"　电话：{person.phone}" if person.phone and near else "",
         )
         if data.get("again"):
@@ -274,8 +276,11 @@ class Announcer:
             f"alert.{'mine' if mine else 'news'}.{what}",
             who=f"{cards.ROLE.get(role, '')}{name}",
             name=person.name if near else "居民",
-            what="，".join(part for part in (DANGERS.get(str(data["danger"]), "险情"), data["place"]) if part),
-            text=cards.shortened(str(data["text"]) if near and not mine else mask(str(data["text"])), 300) or "见照片",
+            what="，".join(
+                part for part in (DANGERS.get(str(data["danger"]), "险情"), mask(str(data["place"]))) if part
+            ),
+            text=cards.shortened(mask_id(str(data["text"])) if near and not mine else mask(str(data["text"])), 300)
+            or "见照片",
             phone=f"\n电话：{person.phone}" if person.phone and near else "",
             minutes=data.get("minutes", 0),
         )
@@ -296,7 +301,7 @@ class Announcer:
         text = say(
             "human.duty",
             name=person.name,
-            text=cards.shortened(str(data["text"]), 300),
+            text=cards.shortened(mask_id(str(data["text"])), 300),
             phone=f"电话：{person.phone}" if person.phone else "（没有留电话）",
         )
         return f"{head}\n{text}" if head else text, [], ""

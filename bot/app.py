@@ -28,7 +28,7 @@ from bot.channels.web.page import Chair, Page
 from bot.channels.web.relay import Relay
 from bot.clock import Clock, SystemClock
 from bot.conversation import resident, routers
-from bot.conversation.dialogue import restored
+from bot.conversation.dialogue import Dialogue, restored
 from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
 from bot.conversation.words import chosen
@@ -53,6 +53,8 @@ from workflows.case_file import Rules
 from workflows.database import Database, on_postgresql, wait_for
 from workflows.directory import Directory
 from workflows.directory_file import import_file
+from workflows.expiry import EXPIRE, Expiry, Keeping
+from workflows.media import path_of
 from workflows.models import Chat, Community, FollowUp
 from workflows.office import Office
 from workflows.people import People
@@ -186,6 +188,7 @@ class App:
                 self.chairs = await demo.seat(session, self.directory)
             digest = self.settings.digest
             await self.office(session).digests.ensure_armed(digest.iso_weekday, digest.at)
+            await self.expiry(session).ensure_armed()
 
     async def _prepared(self) -> None:
         """`prepare`, once the database is there; it may go away again while we are at it."""
@@ -341,6 +344,12 @@ class App:
         """The use cases of one transaction."""
         return Office(session, self.clock.now(), self.rules, self.directory)
 
+    def expiry(self, session: AsyncSession) -> Expiry:
+        """Clears away what is old, in one transaction."""
+        settings = self.settings
+        keeping = Keeping(settings.privacy.expire_days, settings.storage, settings.zone)
+        return Expiry(session, self.clock.now(), keeping)
+
     @property
     def nlu_ready(self) -> bool:
         """Whether this process's NLU answers now."""
@@ -374,6 +383,7 @@ class App:
             others = {
                 "digest": office.digests.due,
                 ALERT: office.alerts.due,
+                EXPIRE: self.expiry(session).due,
                 DRAFT: lambda row: self._draft_due(session, row),
                 REREAD: lambda row: self._reread_due(session, row),
             }
@@ -453,7 +463,7 @@ class App:
         dialogue.act = ""
         photo = read.photo or {}
         if photo.get("photo_id"):
-            await self._register(office, speaker, photo)
+            photo = await self._register(office, speaker, dialogue, photo)
         talk = Talk(
             office=office,
             speaker=speaker,
@@ -469,10 +479,19 @@ class App:
         )
         return {"talk": talk}
 
-    async def _register(self, office: Office, speaker: Speaker, photo: dict[str, Any]) -> None:
-        """Enter a photo that a channel has fetched; the page enters its own at once."""
-        if await office.photos.get(photo["photo_id"]) is None:
-            await office.photos.enter(photo, speaker.community_id, speaker.person_id)
+    async def _register(
+        self, office: Office, speaker: Speaker, dialogue: Dialogue, photo: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Enter a photo that a channel has fetched; the page enters its own at once. Too many are not taken."""
+        if await office.photos.get(photo["photo_id"]) is not None:
+            return photo
+        if self.settings.limited and dialogue.alarm is None:
+            allowance = self.settings.limits.of(staff=speaker.staff)
+            if await office.limits.photos_until(speaker.person_id, allowance) is not None:
+                path_of(self.settings.storage, photo["photo_id"]).unlink(missing_ok=True)
+                return {"photo_refused": "photo.too_many"}
+        await office.photos.enter(photo, speaker.community_id, speaker.person_id)
+        return photo
 
     async def _speaker(self, office: Office, turn: Turn) -> Speaker:
         people: People = office.people

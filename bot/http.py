@@ -2,25 +2,22 @@
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, select
 
 from bot.channels.web.page import Page
+from bot.guard import Guard
 from workflows.models import Outbound
 
 if TYPE_CHECKING:
     from bot.app import App
 
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 LAG_LIMIT_SECONDS = 60.0
 
 
@@ -77,15 +74,7 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 def build_http(app: "App", page: Page) -> FastAPI:
     """All routes of the product."""
     http = FastAPI(title="小哨 Xiaoshao", docs_url=None, redoc_url=None)
-
-    @http.middleware("http")
-    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", _CSP)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), camera=(self)")
-        return response
+    http.add_middleware(Guard)
 
     @http.get("/healthz")
     async def healthz() -> dict[str, str]:

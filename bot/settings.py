@@ -25,6 +25,7 @@ from rapidfuzz import fuzz, process
 from bot.processes.roles import ALL, ProcessRole
 from nlu.danger import Ear
 from nlu.understanding import REQUEST_INTENTS
+from workflows.policy.allowance import Allowance
 from workflows.policy.clocks import Clock, QuietHours
 from workflows.policy.ladder import DEFAULT_PATH, Ladder, Route
 from workflows.policy.lifecycle import Rung
@@ -271,6 +272,31 @@ class DigestSetting(Section):
         return days.index(self.weekday) + 1
 
 
+class Privacy(Section):
+    """How long personal data is kept."""
+
+    expire_days: int = Field(365, ge=60)  # above reopening and "the same again", which look back 30 days
+
+
+class Limits(Section):
+    """How much one person may do; duty people far more. Danger is never limited."""
+
+    in_demo: bool = False
+    messages_per_minute: int = Field(20, ge=5)
+    photos_per_hour: int = Field(30, ge=1)
+    cases_per_day: int = Field(10, ge=1)
+    staff_messages_per_minute: int = Field(200, ge=5)
+    staff_photos_per_hour: int = Field(300, ge=1)
+    staff_cases_per_day: int = Field(200, ge=1)
+    requests_per_minute: int = Field(600, ge=60)
+
+    def of(self, *, staff: bool) -> Allowance:
+        """What a person may do."""
+        if staff:
+            return Allowance(self.staff_messages_per_minute, self.staff_photos_per_hour, self.staff_cases_per_day)
+        return Allowance(self.messages_per_minute, self.photos_per_hour, self.cases_per_day)
+
+
 class Scheduler(Section):
     """How often the timer knocks; what is due is in the database."""
 
@@ -329,6 +355,8 @@ class Settings(BaseSettings):
     quiet_hours: Quiet = Quiet()
     no_news_hours: float = Field(72, ge=24)
     digest: DigestSetting = DigestSetting()
+    privacy: Privacy = Privacy()
+    limits: Limits = Limits()
     scheduler: Scheduler = Scheduler()
     process: Process = Process()
     staff: Staff = Staff()
@@ -360,6 +388,15 @@ class Settings(BaseSettings):
         if not rows or rows[-1].categories or rows[-1].words or rows[-1].estates:
             raise ValueError("the last row must match everything: end the table with e.g. {works_at: community}")
         return rows
+
+    @model_validator(mode="after")
+    def _kept_long_enough(self) -> "Settings":
+        if self.privacy.expire_days < self.ladder.reopen_days + 30:
+            raise ValueError(
+                f"privacy.expire_days must be at least ladder.reopen_days + 30, that is {self.ladder.reopen_days + 30}: "
+                "a case that can still be reopened, or counted as a repeat, is needed in full"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -419,6 +456,11 @@ class Settings(BaseSettings):
                 nowhere = bool(known) and len(without) == len(communities)
                 doubtful.append(DoubtfulDepartment(name, tuple(where), without, nowhere, tuple(known)))
         return doubtful
+
+    @property
+    def limited(self) -> bool:
+        """Whether the limits hold. The demo's chairs are everybody's, and its clock jumps."""
+        return self.limits.in_demo or not self.demo.enabled
 
     @property
     def live_model(self) -> Path:

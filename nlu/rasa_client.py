@@ -161,7 +161,7 @@ class RasaProcess:
         self._patience = patience
         self._longest_pause = longest_pause_seconds
         self._command = command or self._serve
-        self._token = secrets.token_urlsafe(24)
+        self._token = secrets.token_hex(24)  # hex: an argument that begins with a dash is an option to Rasa
         self._ready = asyncio.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._client: RasaClient | None = None

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.settings import Settings, load
 from nlu.rasa_client import RasaClient, RasaProcess
+from tests.talkative import talkative_reports  # noqa: F401 - a fixture for everybody
 from tests.town import Town
 
 ROOT = Path(__file__).parent.parent

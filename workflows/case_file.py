@@ -18,12 +18,18 @@ from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
 from workflows.policy.permissions import (
+    JUDGING,
+    SETTLING,
+    WHO,
     NotAllowed,
+    OwnWork,
     Relation,
     at_rung,
     capacity,
+    judges_own_work,
     may_see,
 )
+from workflows.policy.privacy import mask
 
 SYSTEM = "system"
 CLOCK = "clock"
@@ -115,7 +121,7 @@ class Line:
 
 @dataclass(frozen=True)
 class CaseView:
-    """What may be shown of a case; phone numbers are not in it."""
+    """What may be shown of a case. Phone and ID numbers are in `text` alone: who shows that, masks it for the reader."""
 
     id: int
     number: str
@@ -267,7 +273,7 @@ class CaseFile:
             category=case.category,
             category_name=self.rules.categories.get(case.category, case.category),
             text=case.text,
-            place=place_sentence(case),
+            place=mask(place_sentence(case)),
             status=Status(case.status),
             rung=Rung(case.rung),
             holder=holder.name if holder else "",
@@ -282,14 +288,14 @@ class CaseFile:
             whole_due_at=case.whole_due_at,
             closed_at=case.closed_at,
             told_at=case.told_at,
-            result=case.result,
+            result=mask(case.result),
             result_kind=case.result_kind,
             reporters=reporters,
             photos=tuple(photos),
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
-            on_behalf_of=first or "",
+            on_behalf_of=mask(first or ""),
             result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
             proposed=await self._proposed(case) if case.refusals else "",
             refused_by=await self._refused_by(case) if case.refusals else (),
@@ -315,7 +321,7 @@ class CaseFile:
             .order_by(Whistle.id.desc())
             .limit(1)
         )
-        return row.scalar_one_or_none() or ""
+        return mask(row.scalar_one_or_none() or "")
 
     async def _refused_by(self, case: Case) -> tuple[int, ...]:
         rows = await self.session.execute(
@@ -335,7 +341,7 @@ class CaseFile:
         found = row.first()
         if found is None:
             return {}
-        return {"whistle_reason": found.reason, "contact": f"{found.name} {found.phone}".strip()}
+        return {"whistle_reason": mask(found.reason), "contact": f"{found.name} {found.phone}".strip()}
 
     async def history(self, case: Case) -> list[Line]:
         """The record, oldest first, with the names of those who acted."""
@@ -379,9 +385,14 @@ class CaseFile:
         if not may_see(relations):
             raise CaseNotFound(case.id)
         rung = RUNG_OF.get(Status(case.status))
-        role = capacity(action, frozenset(r for r in relations if at_rung(action, r, rung)))
+        able = frozenset(r for r in relations if at_rung(action, r, rung))
+        if not WHO.get(action, frozenset()) & able:
+            raise NotAllowed(action, case.id)
+        role = capacity(action, able)
         if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
-            raise NotAllowed(action)
+            raise NotAllowed(action, case.id)
+        if judges_own_work(action, relations, Rung(case.rung), await self._settled_it(person_id, case, action)):
+            raise OwnWork(action, case.id)
         destination(Status(case.status), action)
         return role
 
@@ -396,6 +407,25 @@ class CaseFile:
             case = await self.case(case_id, lock=False)
             destination(Status(case.status), action)
             await self.authorise(person_id, case, action)
+
+    async def _did_the_work(self, person_id: int, case: Case) -> bool:
+        """Whether a reporter is not asked for a verdict: it would be on their own work."""
+        if not await self.people.posts(person_id):
+            return False
+        relations = await self.people.relations(person_id, case)
+        settled = await self._settled_it(person_id, case, Action.JUDGE_SOLVED)
+        return judges_own_work(Action.JUDGE_SOLVED, relations, Rung(case.rung), settled)
+
+    async def _settled_it(self, person_id: int, case: Case, action: Action) -> bool:
+        """Whether it was this person who said that the matter is settled."""
+        if action not in JUDGING:
+            return False
+        said = await self.session.execute(
+            select(CaseEvent.id)
+            .where(CaseEvent.case_id == case.id, CaseEvent.actor_id == person_id, CaseEvent.action.in_(SETTLING))
+            .limit(1)
+        )
+        return said.first() is not None
 
     async def _is_holder(self, person_id: int, case: Case) -> bool:
         return any(post.unit_id == case.holder_unit_id for post in await self.people.posts(person_id))
@@ -469,6 +499,17 @@ class CaseFile:
         self._record(case, action, before, by, role, note, data or {})
         await self.session.flush()
         return case
+
+    def held_elsewhere(self, case: Case) -> bool:
+        """Whether the branch or property company that has it is not that of its place, since the place was put right.
+
+        Not once somebody has said that it is done: then it is looked at and judged where they say it was.
+        """
+        rung, status = Rung(case.rung), Status(case.status)
+        working = status in RUNG_OF or status is Status.WAITING_FOR_RESIDENT
+        if not working or rung not in (Rung.GRID_BRANCH, Rung.PROPERTY):
+            return False
+        return case.holder_unit_id != self._holder(case, rung)
 
     async def start_again(self, case: Case, *, by: int | None, role: str) -> None:
         """Put an unworked case on its first rung anew, after what or where it is was put right."""
@@ -641,8 +682,10 @@ class CaseFile:
 
     async def tell_reporters(self, case: Case, kind: NoticeKind, **data: Any) -> None:
         """News for everybody who waits; the clock of "no news" starts again."""
+        asks = kind in (NoticeKind.VERDICT, NoticeKind.VERDICT_AGAIN) or data.get("how") == "unanswered"
         for reporter in await self.reporters(case):
-            self.tell(Notice(reporter.person_id, kind, case.id, Relation.REPORTER, data))
+            if not (asks and await self._did_the_work(reporter.person_id, case)):
+                self.tell(Notice(reporter.person_id, kind, case.id, Relation.REPORTER, data))
         case.told_at = self.now
         if case.closed_at is None:
             await self._arm(case, PROGRESS, self.now + self.rules.no_news)

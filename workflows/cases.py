@@ -9,6 +9,7 @@ from sqlalchemy import or_, select, update
 from workflows.case_file import CaseFile, CaseNotFound, CaseView, told_of_place
 from workflows.models import Case, CaseEvent, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
+from workflows.people import Colleague
 from workflows.policy import conflict, duplicates
 from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
 from workflows.policy.permissions import NotAllowed, Relation, Role
@@ -304,11 +305,14 @@ class Cases:
     async def relocate(self, person_id: int, case_id: int, address: Address) -> CaseView:
         """The place is put right, and with it grid, people and property company.
 
+        A case that the branch or the company of the wrong place has in hand goes to those of the right one.
+
         Raises:
             CaseNotFound, NotAllowed, NotPossible: not theirs to do, or closed.
         """
         case = await self._file.case(case_id)
         role = await self._file.authorise(person_id, case, Action.RELOCATE)
+        before = await self._file.people.at_rung(case, Rung(case.rung))
         case.estate_id, case.building_id = address.estate_id, address.building_id
         case.grid_id = address.grid_id
         case.estate_text, case.building_text = address.estate[:80], address.building[:40]
@@ -316,8 +320,28 @@ class Cases:
         note = address.sentence()
         data = told_of_place(case)
         await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note, data=data)
-        await self._reroute(case, person_id, role)
+        if self._file.held_elsewhere(case):
+            await self._hand_over(case, person_id, role, before)
+        else:
+            await self._reroute(case, person_id, role)
         return await self._file.view(case)
+
+    async def _hand_over(self, case: Case, person_id: int, role: Relation, before: Sequence[Colleague]) -> None:
+        """To those of the right place, who see it for the first time; those of the wrong one are told, and are rid of it."""
+        case.verified, case.paused_at = False, None
+        self._about(case)
+        await self._file.start_again(case, by=person_id, role=role)
+        await self._file.card(case, reason="corrected")
+        now = {colleague.person_id for colleague in await self._file.people.at_rung(case, Rung(case.rung))}
+        rid = [colleague for colleague in before if colleague.person_id not in now]
+        self._file.tell_each(rid, case, NoticeKind.CLOSED, how="elsewhere")
+
+    def _about(self, case: Case) -> None:
+        """Whom its words complain about, where it is now."""
+        about = conflict.about(case.category, case.text)
+        property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
+        case.about_unit_id = property_id if about.property else None
+        case.about_committee, case.about_grid = about.committee, about.grid
 
     async def _reroute(self, case: Case, person_id: int, role: Relation) -> None:
         """Only an unworked case changes its way; what a rung has in hand stays with it, and it is told."""
@@ -330,10 +354,7 @@ class Cases:
                 text="",
             )
             return
-        about = conflict.about(case.category, case.text)
-        property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
-        case.about_unit_id = property_id if about.property else None
-        case.about_committee, case.about_grid = about.committee, about.grid
+        self._about(case)
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
 

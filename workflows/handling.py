@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from workflows.case_file import CaseFile, CaseView
+from workflows.directory import UnitCard
 from workflows.models import Case, Correction, Media, Whistle
 from workflows.notices import NoticeKind
 from workflows.people import Colleague
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import Clock
 from workflows.policy.lifecycle import Action, Rung, Status
-from workflows.policy.permissions import Relation, Role
+from workflows.policy.permissions import NotAllowed, Relation, Role
 
 
 class Missing(Exception):
@@ -275,10 +276,12 @@ class Handling:
 
         Raises:
             Missing: no reason, no photo and no word why, or a whistle that is not earned.
+            NotAllowed: the unit is no department of the case's own community.
         """
         if not reason.strip():
             raise Missing("need.reason")
         case, role = await self._start(person_id, case_id, Action.BLOW_WHISTLE)
+        self.department(case.community_id, department_unit_id, case_id)
         view = await self._file.view(case)
         if not view.photos and not photo_note:
             raise Missing("need.photo")
@@ -328,6 +331,17 @@ class Handling:
         await self._file.session.flush()
         await self._arrived(case)
         return await self._file.view(case)
+
+    def department(self, community_id: int, unit_id: int, case_id: int) -> UnitCard:
+        """A department that this community may call.
+
+        Raises:
+            NotAllowed: the unit is none, or another community's.
+        """
+        for unit in self._file.directory.units_of(community_id, "department"):
+            if unit.id == unit_id:
+                return unit
+        raise NotAllowed(Action.BLOW_WHISTLE, case_id)
 
     async def _earned(self, case: Case) -> bool:
         """A lower rung's attempt, or a category outside the community's powers; never a first resort."""

@@ -11,7 +11,9 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workflows.models import Media
+from workflows.models import Case, Media
+from workflows.people import People
+from workflows.policy.permissions import may_see
 
 MAX_SIDE = 2048
 _KINDS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -51,6 +53,7 @@ def clean(content: bytes, limit_mb: int) -> CleanPhoto:
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise PhotoRefused("photo.not_a_photo") from None
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
+    upright.info.clear()  # a JPEG's comment would be written out again
     out = io.BytesIO()
     upright.save(out, "JPEG", quality=85, optimize=True)
     return CleanPhoto(secrets.token_urlsafe(24), out.getvalue(), upright.width, upright.height)
@@ -107,6 +110,21 @@ class Photos:
             )
         )
         await self._session.flush()
+
+    async def may_look(self, person_id: int, photo_id: str, people: People) -> bool:
+        """Whether this person may see a photo now: their own, of a case that they may see, or of an alarm while on duty.
+
+        Whose post has ended, or who has left a case, no longer may, whatever they were shown before.
+        """
+        photo = await self.get(photo_id)
+        if photo is None:
+            return False
+        if photo.uploaded_by == person_id:
+            return True
+        if photo.case_id is None:
+            return any(post.community_id == photo.community_id for post in await people.posts(person_id))
+        case = await self._session.get_one(Case, photo.case_id)
+        return may_see(await people.relations(person_id, case))
 
     async def get(self, photo_id: str) -> Media | None:
         """The register's entry."""

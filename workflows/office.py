@@ -12,9 +12,11 @@ from workflows.digest import Digests
 from workflows.directory import Directory
 from workflows.follow_ups import FollowUps, Handler
 from workflows.handling import Handling
+from workflows.limits import Limits
 from workflows.media import Photos
 from workflows.notices import Notice
 from workflows.people import People
+from workflows.refusals import Refusals
 
 
 class Office:
@@ -33,6 +35,8 @@ class Office:
         self.alerts = Alerts(self.file)
         self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
         self.photos = Photos(session, now)
+        self.limits = Limits(session, now)
+        self.refusals = Refusals(session, now)
 
     async def history(self, person_id: int, case_id: int) -> tuple[CaseView, list[Line]]:
         """A case and its record, for somebody who may see it.

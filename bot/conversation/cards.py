@@ -130,7 +130,7 @@ def state_line(view: CaseView) -> str:
     if view.open and view.holder and view.status is not Status.TO_JUDGE:
         return f"{STATE[view.status]}，负责：{view.holder}。"
     if view.status is Status.TO_JUDGE:
-        return f"{view.holder}说办好了：{mask(view.result) or '见照片'}。等您评价。"
+        return f"{view.holder}说办好了：{view.result or '见照片'}。等您评价。"
     return f"{STATE[view.status]}。"
 
 
@@ -208,7 +208,7 @@ def verdict_rows(view: CaseView) -> Rows:
 
 def case_line(view: CaseView, length: int = 24) -> str:
     """One case on one line, for lists."""
-    return f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}：{shortened(view.text, length)}"
+    return f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}：{shortened(mask(view.text), length)}"
 
 
 def option_line(view: CaseView) -> str:
@@ -228,7 +228,7 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
     if len(words) > _CARD:
         lines.append(f"（全文{len(words)}字，点“看全文”）")
     if view.whistle_reason:
-        lines.append(f"社区吹哨的理由：{shortened(mask(view.whistle_reason), 300)}")
+        lines.append(f"社区吹哨的理由：{shortened(view.whistle_reason, 300)}")
     if view.on_behalf_of:
         lines.append(f"（代{view.on_behalf_of}反映）")
     if view.reporters > 1:

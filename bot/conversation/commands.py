@@ -9,6 +9,7 @@ from bot.conversation.talk import Talk
 from workflows.digest import Week
 from workflows.people import InvitationRefused
 from workflows.policy.permissions import Role
+from workflows.refusals import Why
 
 TITLES = {
     "/menu": "按类别反映",
@@ -80,6 +81,13 @@ async def hello(talk: Talk) -> None:
     await talk.say("hello", community=talk.directory.community(talk.speaker.community_id).name)
 
 
+_OF_INVITATION = {
+    "join.unknown": Why.INVITATION_UNKNOWN,
+    "join.used": Why.INVITATION_USED,
+    "join.expired": Why.INVITATION_EXPIRED,
+}
+
+
 async def join(talk: Talk, code: str) -> None:
     """Take up a post with a one-time code."""
     if not code:
@@ -88,6 +96,7 @@ async def join(talk: Talk, code: str) -> None:
     try:
         person = await talk.office.people.join(code, talk.speaker.account_id)
     except InvitationRefused as refused:
+        await talk.refuse(_OF_INVITATION[refused.phrase], "join")
         await talk.say(refused.phrase)
         return
     posts = await talk.office.people.posts(person.id)
@@ -99,6 +108,7 @@ async def invite(talk: Talk, name: str) -> None:
     """The secretary hands out a one-time code for somebody in the directory."""
     mine = [d.community_id for d in talk.speaker.duties if d.role is Role.COMMUNITY_SECRETARY]
     if not mine:
+        await talk.refuse(Why.MAY_NOT_INVITE, "invite")
         await talk.say("invite.not_allowed")
         return
     if not name:
@@ -160,7 +170,12 @@ async def digest(talk: Talk, rest: str) -> None:
 
 async def digest_more(talk: Talk, audience: str, key: str) -> None:
     """The details of a digest, after a tap. Computed for whoever taps, from their own posts."""
-    week = Week.parse(key, talk.zone)
+    try:
+        week = Week.parse(key, talk.zone)
+    except ValueError:
+        await talk.refuse(Why.MALFORMED, "digest")
+        await talk.say("digest.none")
+        return
     for one in await talk.office.digests.for_person(talk.speaker.person_id, week):
         if digest_text.audience(one) == audience:
             await talk.answer(digest_text.render(one)[1])

@@ -64,6 +64,9 @@ class Dialogue:
     alarm_kind: str = ""
     emergency: bool = False
     handed: bool = False
+    minute: str = ""  # since when messages are counted
+    in_minute: int = 0
+    told_to_wait: bool = False
 
     def keep(self) -> dict[str, Any]:
         """As JSON."""

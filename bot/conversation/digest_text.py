@@ -361,7 +361,7 @@ def _counts(head: str, tallies: Sequence[Tally]) -> list[str]:
 
 
 def _place(line: CaseLine) -> str:
-    return mask(shortened(line.place, 16)) or "地点待核实"
+    return shortened(mask(line.place), 16) or "地点待核实"
 
 
 def _by_when(line: CaseLine) -> str:
@@ -390,7 +390,7 @@ def _section(head: str, listing: Listing, most: int = 12, where: str = "/desk") 
 def _staff_line(line: CaseLine) -> str:
     contact = f"，联系网格员{line.contact}" if line.contact else ""
     return (
-        f"· {line.number} {line.category}（{mask(shortened(line.place, 24)) or '地点待核实'}），"
+        f"· {line.number} {line.category}（{shortened(mask(line.place), 24) or '地点待核实'}），"
         f"{STATE[Status(line.status)]}，第{line.days + 1}天，{_by_when(line)}{contact}"
     )
 

@@ -17,7 +17,19 @@ from aiogram.types import (
 )
 
 from bot.conversation import cards, commands, resident, safety, staff
-from bot.conversation.buttons import CaseDo, DigestMore, Kind, KindMenu, Same, TakeAlert, ToDepartment, Where, Which
+from bot.conversation.buttons import (
+    CaseDo,
+    DigestMore,
+    Kind,
+    KindMenu,
+    Same,
+    TakeAlert,
+    ToDepartment,
+    Where,
+    Which,
+    what_button,
+)
+from bot.conversation.limits import not_too_fast
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk, keep
 from bot.turn import TurnStorage
@@ -26,7 +38,8 @@ from workflows.alerts import AlertNotFound
 from workflows.case_file import CaseNotFound
 from workflows.handling import Missing
 from workflows.policy.lifecycle import CLOSED, NotPossible
-from workflows.policy.permissions import NotAllowed
+from workflows.policy.permissions import NotAllowed, OwnWork
+from workflows.refusals import Why
 
 log = structlog.get_logger()
 
@@ -58,6 +71,7 @@ def build(storage: TurnStorage) -> Dispatcher:
     dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _taps(), _staff(), _residents())
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
+        observer.outer_middleware(not_too_fast)
     dispatcher.errors.register(_refused)
     return dispatcher
 
@@ -220,11 +234,19 @@ def _taps() -> Router:
     @router.callback_query()
     async def unknown(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
         talk.act("stale")
+        await _forged(talk, query.data or "")
         await query.answer()
         await talk.say("stale", why="请直接打字告诉我")
         await keep(state, talk.dialogue)
 
     return router
+
+
+async def _forged(talk: Talk, data: str) -> None:
+    """A payload that no router took: none of ours, broken, or for people on duty only."""
+    button, ours = what_button(data)
+    why = Why.NOT_ON_DUTY if button is not None else Why.MALFORMED if ours else Why.UNKNOWN_BUTTON
+    await talk.refuse(why, data, getattr(button, "case", None) or None)
 
 
 _LOOKS = ("history", "text", "progress", "card", "fix_kind", "fix_place")  # these leave the choice open
@@ -282,11 +304,22 @@ async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
 async def _refused(event: ErrorEvent, talk: Talk, state: FSMContext) -> None:
     """The one boundary between refusals and sentences. What is no refusal is a fault and is raised on."""
     error = event.exception
+    tapped = event.update.callback_query
+    tried = (tapped.data if tapped is not None else None) or talk.dialogue.act or "text"
     match error:
-        case CaseNotFound() | AlertNotFound():
+        case CaseNotFound():
             text = say("not_yours")
+            case_id = error.args[0] if error.args and isinstance(error.args[0], int) else None
+            await talk.refuse(await talk.office.refusals.why_not_seen(talk.speaker.person_id, case_id), tried, case_id)
+        case AlertNotFound():
+            text = say("not_yours")
+            await talk.refuse(Why.NOT_THEIRS, tried)
+        case OwnWork():
+            text = say("own_work")
+            await talk.refuse(Why.OWN_WORK, tried, error.case_id)
         case NotAllowed():
             text = say("not_allowed")
+            await talk.refuse(Why.NOT_THEIR_STEP, tried, error.case_id)
         case NotPossible():
             text = say("stale", why=f"这件事现在是“{cards.STATE[error.status]}”")
             if error.status in CLOSED:
@@ -295,7 +328,7 @@ async def _refused(event: ErrorEvent, talk: Talk, state: FSMContext) -> None:
             text = say(error.phrase)
         case _:
             raise error
-    log.info("refused", why=type(error).__name__, person=talk.speaker.person_id)
+    log.info("answered with a refusal", why=type(error).__name__, person=talk.speaker.person_id)
     talk.dialogue.pending = ""
     talk.act("refused")
     await talk.answer(text)

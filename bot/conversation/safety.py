@@ -61,7 +61,7 @@ def _who_knows(raised: Raised) -> str:
 async def goes_on(talk: Talk, text: str) -> bool:
     """Words that follow an alarm: that it is over, more of it, or where the help is. False: something else."""
     d = talk.dialogue
-    if not _alarmed(talk):
+    if not alarmed(talk):
         return False
     if await _over(talk, text):
         return True
@@ -83,14 +83,15 @@ async def goes_on(talk: Talk, text: str) -> bool:
     return True
 
 
-def _alarmed(talk: Talk) -> bool:
+def alarmed(talk: Talk) -> bool:
+    """Whether this chat has called out a danger within the hour that is not over yet."""
     d = talk.dialogue
     return d.alarm is not None and talk.now - datetime.fromisoformat(d.alarm_at) <= _WHILE
 
 
 async def _over(talk: Talk, text: str) -> bool:
     """没事了, 人救出来了: told to those on duty; whoever went still looks."""
-    if not _alarmed(talk) or not words.all_clear(text):
+    if not alarmed(talk) or not words.all_clear(text):
         return False
     talk.act("all_clear")
     await talk.office.alerts.clear(talk.speaker.person_id, talk.dialogue.alarm or 0, text)

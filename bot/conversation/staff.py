@@ -371,11 +371,12 @@ async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0, *,
         d.pending, d.pending_case = "whistle_unit", case_id
         await talk.say("need.department", department_rows(talk, view, everybody=everybody))
         return
+    unit = talk.office.handling.department(view.community_id, unit_id, case_id)
     d.pending, d.pending_case, d.pending_unit, d.pending_note = "whistle", case_id, unit_id, ""
     if note:
         await _whistle_words(talk, note, case_id)
         return
-    await talk.say("prompt.whistle", unit=talk.directory.unit(unit_id).name)
+    await talk.say("prompt.whistle", unit=unit.name)
 
 
 def named_in(name: str, text: str) -> bool:

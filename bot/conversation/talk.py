@@ -18,6 +18,7 @@ from workflows.directory import Directory
 from workflows.office import Office
 from workflows.policy.permissions import Role
 from workflows.policy.places import Address
+from workflows.refusals import Why
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,13 @@ class Talk:
     def act(self, name: str) -> None:
         """Note what this turn was understood as."""
         self.dialogue.act = name
+
+    async def refuse(self, why: Why, what: str, case_id: int | None = None) -> None:
+        """Note for the operator what this person tried and may not do."""
+        me = self.speaker
+        await self.office.refusals.record(
+            why, what, community_id=me.community_id, person_id=me.person_id, channel=self.channel, case_id=case_id
+        )
 
     async def answer(self, text: str, rows: Rows | None = None, *, asks: str = "") -> None:
         """Say something in this chat. `asks` is what a next line would answer; buttons can be typed as numbers."""

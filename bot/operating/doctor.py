@@ -30,6 +30,7 @@ from nlu.rasa_pool import WrongModel, refuse_wrong
 from nlu.understanding import NluUnavailable
 from workflows.database import Database
 from workflows.directory import Directory
+from workflows.expiry import Expiry, Keeping
 from workflows.models import CaseEvent, Inbound
 
 State = Literal["ok", "warning", "error"]
@@ -185,7 +186,19 @@ class Doctor:
             remedy = "make a backup; the next start brings them up"
             return [Finding("migrations", "warning", f"the tables are at {at}, this program at {known[-1]}", remedy)]
         found = [Finding("migrations", "ok", f"the tables are at {at}, the newest")]
-        return [*found, *self._routes(await Directory.load(session)), await self._clock(session)]
+        found += [*self._routes(await Directory.load(session)), await self._privacy(session)]
+        return [*found, await self._clock(session)]
+
+    async def _privacy(self, session: AsyncSession) -> Finding:
+        """What should have been cleared away by now. A night's work may be waiting; several nights' is not."""
+        setting = self._settings
+        late = Keeping(setting.privacy.expire_days + 2, setting.storage, setting.zone)
+        waiting = await Expiry(session, self._now, late).waiting()
+        said = f"personal data is kept for {setting.privacy.expire_days} days after a case was closed"
+        if waiting:
+            remedy = "let 小哨 run over night: it clears them away from 3:30 on"
+            return Finding("privacy", "warning", f"{said}; {waiting} closed cases are older", remedy)
+        return Finding("privacy", "ok", said)
 
     # ---- the clock
 

@@ -1,5 +1,6 @@
 """Tables of the whole product; every row of a neighbourhood carries its `community_id`."""
 
+from workflows.models.access import Refusal, SignIn
 from workflows.models.base import Base, UtcDateTime
 from workflows.models.cases import (
     Alert,
@@ -43,7 +44,9 @@ __all__ = [
     "Outbound",
     "Person",
     "Post",
+    "Refusal",
     "Reporter",
+    "SignIn",
     "Unit",
     "UtcDateTime",
     "WebBubble",

@@ -26,6 +26,13 @@ class Case(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_cases_closed_at", "community_id", "closed_at"),
+        Index(
+            "ix_cases_to_expire",
+            "community_id",
+            "closed_at",
+            sqlite_where=text("closed_at IS NOT NULL AND expired_at IS NULL"),
+            postgresql_where=text("closed_at IS NOT NULL AND expired_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -66,6 +73,7 @@ class Case(Base):
     refusals: Mapped[int] = mapped_column(default=0)
     closed_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]  # when the resident last had news
+    expired_at: Mapped[datetime | None]  # when its words and everything personal were cleared away
 
 
 class CaseCounter(Base):
@@ -175,6 +183,7 @@ class Media(Base):
     """A photo: checked by content, stripped of its metadata, kept under an unguessable name."""
 
     __tablename__ = "media"
+    __table_args__ = (Index("ix_media_uploaded_by", "uploaded_by", "created_at"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"))

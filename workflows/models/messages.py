@@ -90,6 +90,12 @@ class WebBubble(Base):
         UniqueConstraint("chat_key", "client_id"),
         UniqueConstraint("outbox_id"),
         Index("ix_web_bubbles_seq", "chat_key", "seq"),
+        Index(
+            "ix_web_bubbles_photo",
+            "photo",
+            sqlite_where=text("photo IS NOT NULL"),
+            postgresql_where=text("photo IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

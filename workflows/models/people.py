@@ -39,6 +39,7 @@ class Person(Base):
     reassured_at: Mapped[datetime | None]  # when they last heard "还在办": never more than once a day
     key: Mapped[str | None] = mapped_column(String(60), unique=True)  # the directory file's handle
     created_at: Mapped[datetime]
+    expired_at: Mapped[datetime | None]  # forgotten: nothing personal is left here
 
 
 class Account(Base):

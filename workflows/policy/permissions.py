@@ -91,9 +91,14 @@ AT_THEIR_RUNG = frozenset(
 class NotAllowed(Exception):
     """The person's post does not cover this; nothing was changed."""
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action, case_id: int | None = None) -> None:
         super().__init__(f"{action} is not theirs to do")
         self.action = action
+        self.case_id = case_id
+
+
+class OwnWork(NotAllowed):
+    """Whoever solved a matter does not judge whether it is solved, also where they wait for it as a neighbour."""
 
 
 def capacity(action: Action, relations: frozenset[Relation]) -> Relation:
@@ -126,6 +131,22 @@ RUNG_OF_RELATION = {
 # Handing a case on is an overseer's right too, but nobody takes it from a rung that stands above theirs.
 NEVER_FROM_ABOVE = frozenset({Action.HAND_TO_PROPERTY})
 _LADDER = list(Rung)
+
+
+JUDGING = frozenset({Action.JUDGE_SOLVED, Action.JUDGE_PARTLY, Action.JUDGE_NOT})
+# What somebody has done who says that a matter is settled.
+SETTLING = frozenset({Action.REPORT_RESULT, Action.AGREE, Action.NOT_TRUE})
+
+
+def judges_own_work(action: Action, relations: frozenset[Relation], solver: Rung, settled: bool) -> bool:
+    """Whether this would be a verdict by whoever did the work: by those who hold the case, or who `settled` it.
+
+    A building head who only looked is a neighbour like others.
+    """
+    if action not in JUDGING:
+        return False
+    holding = relations - {Relation.BUILDING_HEAD}
+    return settled or any(RUNG_OF_RELATION.get(relation) is solver for relation in holding)
 
 
 def at_rung(action: Action, relation: Relation, rung: Rung | None) -> bool:

@@ -4,16 +4,18 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile, WebSocket, WebSocketDisconnect
+from fastapi.requests import HTTPConnection
 from fastapi.responses import FileResponse, JSONResponse, Response
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.channels.web.messenger import (
     CHANNEL,
@@ -30,6 +32,7 @@ from bot.clock import Clock, SystemClock
 from bot.conversation.commands import STAFF_TITLES, TITLES
 from bot.conversation.phrases import say
 from bot.conversation.safety import advice
+from bot.guard import Turnstile
 from bot.processes.bell import CLOCK, ring
 from bot.processes.postbox import lock_bubbles
 from bot.settings import Settings
@@ -37,14 +40,19 @@ from bot.turn import Inbox
 from nlu import safety as net
 from workflows.database import Database
 from workflows.directory import Directory
+from workflows.limits import Limits
 from workflows.media import PhotoRefused, Photos, clean, keep, path_of
 from workflows.models import Account, Note, Person, Post, WebBubble
+from workflows.people import People
+from workflows.refusals import Refusals, Why
 
 log = structlog.get_logger()
 
 STATIC = Path(__file__).parent / "static"
 COOKIE = "xiaoshao"
 MAX_TEXT = 20_000
+_YEAR = 365 * 86400  # seconds: who has not come back for so long begins anew
+_RENEWED = timedelta(days=1)
 _COLORS = ("#6b8f71", "#7a86b6", "#b5836a", "#8a6fa8", "#4f8f9e", "#a8767c", "#7d8c4a")
 
 
@@ -87,14 +95,15 @@ class Page:
         self._hub = hub
         self._clock = clock
         self._directory = directory
-        self._signer = URLSafeSerializer(secret, salt="chat")
+        self._signer = URLSafeTimedSerializer(secret, salt="chat")
+        self._turnstile = Turnstile(settings.limits.requests_per_minute)
         self._after_jump = after_jump
         self._chairs = chairs
         self._jump_lock = asyncio.Lock()
 
     def router(self) -> APIRouter:
         """The routes."""
-        router = APIRouter()
+        router = APIRouter(dependencies=[Depends(self.not_too_often)])
         router.add_api_route("/", self.index, methods=["GET"], include_in_schema=False)
         router.add_api_route("/static/{name}", self.static, methods=["GET"], include_in_schema=False)
         router.add_api_route("/api/me", self.me, methods=["GET"])
@@ -107,10 +116,32 @@ class Page:
     # ---- who
 
     def _own_chat(self, cookies: dict[str, str]) -> str | None:
+        found = self._ticket(cookies)
+        return found[0] if found is not None else None
+
+    def _ticket(self, cookies: dict[str, str]) -> tuple[str, datetime] | None:
+        """The chat that a cookie opens, and since when it is signed; none when forged, or not used for a year."""
         try:
-            return str(self._signer.loads(cookies.get(COOKIE, "")))
+            chat, since = self._signer.loads(cookies.get(COOKIE, ""), max_age=_YEAR, return_timestamp=True)
         except BadSignature:
             return None
+        return str(chat), since
+
+    async def not_too_often(self, connection: HTTPConnection) -> None:
+        """So many requests a minute for one visitor; what goes on over an open socket is counted there."""
+        if (
+            not self._settings.limited
+            or connection.scope["type"] != "http"
+            or connection.url.path.startswith("/static")
+        ):
+            return
+        if not self._turnstile.passes(self._visitor_key(connection)):
+            raise HTTPException(429, say("limit.requests"), headers={"Retry-After": "10"})
+
+    def _visitor_key(self, connection: HTTPConnection) -> str:
+        """Whose requests are counted together: the chat's own, or those of the same address without a cookie."""
+        chat = self._own_chat(connection.cookies)
+        return f"chat {chat}" if chat is not None else f"from {connection.client.host if connection.client else '?'}"
 
     def _may(self, cookies: dict[str, str], chat: str) -> bool:
         """Whether this visitor may sit in this chat: their own, or in the demo any chair."""
@@ -121,12 +152,13 @@ class Page:
     async def index(self, request: Request) -> Response:
         """The page; a first visit gets a chat of its own, known again by a signed cookie."""
         response = FileResponse(STATIC / "chat.html", headers={"Cache-Control": "no-cache"})
-        if self._own_chat(request.cookies) is None:
-            chat = str(secrets.randbelow(2**52 - 2**40) + 2**40)
+        ticket = self._ticket(request.cookies)
+        if ticket is None or datetime.now(UTC) - ticket[1] > _RENEWED:  # noqa: TID251 - a cookie lives in the world's time
+            chat = ticket[0] if ticket is not None else str(secrets.randbelow(2**52 - 2**40) + 2**40)
+            https = request.url.scheme == "https" or self._settings.server.public_url.startswith("https://")
             response.set_cookie(
-                COOKIE, self._signer.dumps(chat), max_age=365 * 86400, httponly=True, samesite="lax",
-                secure=request.url.scheme == "https",
-            )  # fmt: skip
+                COOKIE, self._signer.dumps(chat), max_age=_YEAR, httponly=True, samesite="lax", secure=https
+            )
         return response
 
     async def static(self, name: str) -> Response:
@@ -255,6 +287,10 @@ class Page:
                 chat, client_id = str(said.get("chat", "")), str(said.get("client_id", ""))[:60]
                 if not client_id or not self._may(socket.cookies, chat):
                     queue.put_nowait({"type": "refused", "client_id": client_id, "reason": say("not_yours")})
+                    await self._refuse(self._own_chat(socket.cookies), Why.NOT_THEIR_CHAT, str(kind))
+                    return
+                if self._flooded(socket, said):
+                    queue.put_nowait({"type": "refused", "client_id": client_id, "reason": say("limit.requests")})
                     return
                 await (self._text if kind == "text" else self._tap)(queue, chat, client_id, said)
             case "read":
@@ -263,6 +299,28 @@ class Page:
                     await self._read(chat, said["seq"])
             case _:
                 return
+
+    def _flooded(self, socket: WebSocket, said: dict[str, Any]) -> bool:
+        """Whether this visitor sends faster than anybody writes. Danger gets through."""
+        if not self._settings.limited or self._turnstile.passes(self._visitor_key(socket)):
+            return False
+        return net.check(str(said.get("text", ""))) is None
+
+    async def _refuse(self, chat: str | None, why: Why, what: str) -> None:
+        """Note for the operator what a visitor tried and may not do."""
+        async with self._database.writing() as session:
+            owner = await self._account(session, chat)
+            await Refusals(session, self._clock.now()).record(
+                why, what,
+                community_id=owner.community_id if owner is not None else self._directory().communities[0].id,
+                person_id=owner.person_id if owner is not None else None,
+                channel=CHANNEL,
+            )  # fmt: skip
+
+    @staticmethod
+    async def _account(session: AsyncSession, chat: str | None) -> Account | None:
+        found = await session.execute(select(Account).where(Account.channel == CHANNEL, Account.chat_key == chat))
+        return found.scalar_one_or_none()
 
     async def _hello(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]], chats: dict[str, Any]) -> None:
         async with self._database.reading() as session:
@@ -346,6 +404,7 @@ class Page:
                 queue.put_nowait(
                     {"type": "refused", "client_id": client_id, "reason": "这个按钮已经过时了，请看最新的消息。"}
                 )
+                await self._refuse_tap(session, chat, data)
                 return
             update = tap_update(bubble, data, client_id, int(self._clock.now().timestamp()))
             new = await self._inbox.put(session, CHANNEL, f"{chat}:{client_id}", chat, update)
@@ -354,6 +413,13 @@ class Page:
         log.debug("tap", new=new)
         queue.put_nowait({"type": "ack", "client_id": client_id, "bubble": None})
         self._hub.publish(chat, typing(chat, on=True))
+
+    async def _refuse_tap(self, session: AsyncSession, chat: str, data: str) -> None:
+        owner = await self._account(session, chat)
+        if owner is not None:
+            await Refusals(session, self._clock.now()).record(
+                Why.NOT_OFFERED, data, community_id=owner.community_id, person_id=owner.person_id, channel=CHANNEL
+            )
 
     async def _read(self, chat: str, seq: int) -> None:
         async with self._database.writing() as session:
@@ -382,6 +448,8 @@ class Page:
         """A photo with or without words; what is no photo is refused with a sentence and loses nothing."""
         if not self._may(request.cookies, chat):
             return JSONResponse({"error": say("not_yours")}, 403)
+        if not await self._room_for_a_photo(chat):
+            return JSONResponse({"error": say("photo.too_many")}, 429)
         limit = self._settings.channels.web.photo_limit_mb
         content = await file.read(limit * 1024 * 1024 + 1)
         try:
@@ -390,9 +458,7 @@ class Page:
             return JSONResponse({"error": say(refused.phrase, limit=limit)}, 400)
         await asyncio.to_thread(keep, self._settings.storage, photo)
         async with self._database.writing() as session:
-            owner = (
-                await session.execute(select(Account).where(Account.channel == CHANNEL, Account.chat_key == chat))
-            ).scalar_one_or_none()
+            owner = await self._account(session, chat)
             community = owner.community_id if owner is not None else self._directory().communities[0].id
             await Photos(session, self._clock.now()).register(photo, community, owner.person_id if owner else None)
         bubble = await self._store(chat, client_id, caption, photo.id, {"photo_id": photo.id})
@@ -400,17 +466,38 @@ class Page:
         return JSONResponse({"bubble": bubble})
 
     async def media(self, request: Request, photo_id: str) -> Response:
-        """A photo, to somebody in whose chat it was shown."""
-        async with self._database.reading() as session:
-            chats = (
-                (await session.execute(select(WebBubble.chat_key).where(WebBubble.photo == photo_id).distinct()))
-                .scalars()
-                .all()
-            )
+        """A photo, to somebody in whose chat it was shown and who may still see what it belongs to."""
         path = path_of(self._settings.storage, photo_id)
-        if not any(self._may(request.cookies, chat) for chat in chats) or not path.is_file():
+        if not await self._may_look(request.cookies, photo_id) or not path.is_file():
             raise HTTPException(404)
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+        # Not for long: whose post ends tomorrow shall not find it in the browser's cache.
+        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+
+    async def _may_look(self, cookies: dict[str, str], photo_id: str) -> bool:
+        async with self._database.reading() as session:
+            shown = await session.execute(
+                select(WebBubble.chat_key, WebBubble.sender).where(WebBubble.photo == photo_id).distinct()
+            )
+            photos, people = Photos(session, self._clock.now()), People(session, self._clock.now())
+            for chat, sender in shown.all():
+                if not self._may(cookies, chat):
+                    continue
+                owner = await self._account(session, chat)
+                if sender == "me" or (owner is not None and await photos.may_look(owner.person_id, photo_id, people)):
+                    return True
+        return False
+
+    async def _room_for_a_photo(self, chat: str) -> bool:
+        """Whether whoever sits here may send one more now."""
+        if not self._settings.limited:
+            return True
+        async with self._database.reading() as session:
+            owner = await self._account(session, chat)
+            if owner is None:
+                return True
+            now = self._clock.now()
+            allowance = self._settings.limits.of(staff=bool(await People(session, now).posts(owner.person_id)))
+            return await Limits(session, now).photos_until(owner.person_id, allowance) is None
 
     async def time(self, jump: Jump) -> dict[str, str]:
         """The demo's time machine: hour by hour, so that each reminder falls due in its turn."""

@@ -8,6 +8,7 @@ from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, 
 from bot.conversation.dialogue import Draft, address_from, address_kept
 from bot.conversation.phrases import say
 from bot.conversation.resident.message import at_home, kin, photos
+from bot.conversation.resident.too_many import too_many_cases
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.case_file import CaseView
@@ -195,9 +196,9 @@ _ABOUT_PEOPLE = frozenset(
 
 
 def _recognisable(view: CaseView, *, mine: bool) -> str:
-    """Enough of a case to know it again: one's own words in full, of a neighbour's only what they said of a thing."""
+    """Enough of a case to know it again: one's own words, of a neighbour's only what they said of a thing."""
     if mine:
-        return cards.shortened(view.text, 40)
+        return cards.shortened(mask(view.text), 40)
     return view.category_name if view.category in _ABOUT_PEOPLE else cards.shortened(mask(view.text), 40)
 
 
@@ -280,6 +281,9 @@ def _new_report(talk: Talk, draft: Draft) -> NewReport:
 async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
     """The draft becomes a case; a second matter in the same words becomes a second one."""
     d = talk.dialogue
+    if await too_many_cases(talk):
+        d.draft, d.shown, d.home_offered = None, [], False
+        return
     view = await talk.office.cases.open(_new_report(talk, draft))
     d.draft, d.shown, d.home_offered = None, [], False
     talk.touch(view.id)
@@ -306,6 +310,8 @@ async def _open_second(talk: Talk, draft: Draft) -> None:
         like = await cases.like(other, talk.alike, limit=1)
         if any(item.mine and item.view.category == label for item in like):
             continue
+        if await too_many_cases(talk):
+            return
         view = await cases.open(other)
         text, rows = cards.opened(view, talk.now, talk.zone)
         await talk.answer(f"{say('opened.second')}\n{text}", rows)
