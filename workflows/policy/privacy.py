@@ -25,6 +25,8 @@ _NUMERALS = {
 _X = dict.fromkeys("xXｘＸ×✕", "X")
 _GAP = r"[-\s.·•・_~‐-―−－．﹣\u200b-\u200d\u2060\ufe0f\u20e3]"  # what people put between digits
 _GAPS = f"{_GAP}{{0,3}}"
+_COUNTS = re.compile(rf"[\d{''.join(_NUMERALS)}]")
+_SHORTEST = 7  # digits of a local number
 _READABLE = 4  # so many digits stay at the end
 
 
@@ -64,6 +66,8 @@ def mask_id(text: str) -> str:
 
 
 def _hidden(text: str, find: Find) -> str:
+    if len(_COUNTS.findall(text)) < _SHORTEST:  # nearly every text: nothing to look for
+        return text
     for read in (_in_digits,) if text.isascii() else (_in_digits, _in_numerals, _in_both):
         plain = read(text)
         parts, at = [], 0

@@ -22,7 +22,7 @@ from bot.operating.engines import Postgres
 from bot.settings import Settings
 from tests.conftest import settings_for
 from workflows.database import Database
-from workflows.models import Inbound
+from workflows.models import Case, Community, Inbound
 
 TOKEN = "123456789:AAE-abcdefghijklmnopqrstuvwxyz12345"
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -201,6 +201,28 @@ async def test_a_clock_that_differs_from_the_servers_is_named(at: Any, monkeypat
 
 
 @ON_SQLITE
+async def test_personal_data_that_should_be_gone_is_told(at: Any) -> None:
+    settings = at()
+    await migrated(settings)
+    assert (await found(settings, "privacy")).state == "ok"
+    now = SystemClock().now()
+    database = Database(settings.database.url)
+    async with database.writing() as session:
+        session.add(Community(id=1, name="社区", code="SQ", kind="city"))
+        await session.flush()
+        for number, days in enumerate((300, 366, 368, 400)):  # 366: tonight's work
+            at_ = now - timedelta(days=days)
+            session.add(
+                Case(
+                    community_id=1, number=f"SQ{number}", category="heating", text="冷", status="solved", rung="property",
+                    opened_at=at_, rung_started_at=at_, rung_due_at=at_, whole_due_at=at_, closed_at=at_,
+                )
+            )  # fmt: skip
+    await database.close()
+    privacy = await found(settings, "privacy", now)
+    assert (privacy.state, "2 closed cases are older" in privacy.said) == ("warning", True)
+
+
 async def test_a_year_whose_holidays_are_not_published_is_told_in_time(at: Any) -> None:
     assert (await found(at(), "holidays", SUMMER)).state == "ok"
     future = datetime(checks._last_published(), 12, 20, tzinfo=UTC)
