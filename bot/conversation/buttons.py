@@ -1,57 +1,62 @@
 """Buttons as types. What they carry is untrusted: the use case checks who taps and what is possible."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from pydantic import Field
+
+# What a row can be numbered. A client of somebody's own making may put any number into a payload.
+Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class CaseDo(CallbackData, prefix="c"):
     """Do something to a case."""
 
     act: str
-    case: int
+    case: Id
 
 
 class Kind(CallbackData, prefix="k"):
     """Choose a category: of a draft (case 0) or, as a correction, of a case."""
 
     category: str
-    case: int = 0
+    case: Id = 0
 
 
 class KindMenu(CallbackData, prefix="m"):
     """Show all categories, a page of them."""
 
-    page: int = 0
-    case: int = 0
+    page: Id = 0
+    case: Id = 0
 
 
 class Where(CallbackData, prefix="p"):
     """Answer the question for the place: home, an estate by id, or 说不清."""
 
     how: str
-    estate: int = 0
+    estate: Id = 0
 
 
 class Same(CallbackData, prefix="s"):
     """Is it the same as this open case? 0: none of them."""
 
-    case: int = 0
+    case: Id = 0
 
 
 class Which(CallbackData, prefix="w"):
     """Which case was meant."""
 
     act: str
-    case: int
+    case: Id
 
 
 class ToDepartment(CallbackData, prefix="d"):
     """Blow the whistle to this department."""
 
-    case: int
-    unit: int
+    case: Id
+    unit: Id
 
 
 class DigestMore(CallbackData, prefix="g"):
@@ -64,14 +69,14 @@ class DigestMore(CallbackData, prefix="g"):
 class TakeAlert(CallbackData, prefix="a"):
     """我去看: take up a danger. 报个信: say what was found."""
 
-    alert: int
+    alert: Id
     act: str = "go"
 
 
 class Home(CallbackData, prefix="h"):
     """Keep this place as the person's home, or not."""
 
-    keep: int
+    keep: Id
 
 
 @dataclass(frozen=True)
