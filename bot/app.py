@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -498,8 +498,7 @@ class App:
         account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
         newcomer = account is None
         if account is None:
-            sender = (turn.inbound.update.get("message") or {}).get("from") or {}
-            name = f"{sender.get('last_name', '')}{sender.get('first_name', '')}"[:40]
+            name = name_in(turn.inbound.update)
             await people.newcomer(turn.inbound.channel, turn.inbound.chat_key, name, self.directory.communities[0].id)
             account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
             assert account is not None
@@ -587,6 +586,16 @@ async def _one_at_a_time(session: AsyncSession) -> None:
     """Processes that start at once fill an empty database one after the other."""
     if on_postgresql(session):
         await session.execute(text("SELECT pg_advisory_xact_lock(7222)"))
+
+
+def name_in(update: Mapping[str, Any]) -> str:
+    """What the sender of a message calls themselves, as far as it can be read; perhaps nothing."""
+    message = update.get("message")
+    sender = message.get("from") if isinstance(message, Mapping) else None
+    if not isinstance(sender, Mapping):
+        return ""
+    parts = (sender.get(part) for part in ("last_name", "first_name"))
+    return "".join(part for part in parts if isinstance(part, str))[:40]
 
 
 async def _chat(session: AsyncSession, channel: str, chat_key: str) -> Chat | None:

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, select
 
+from bot.channels.web import documents
 from bot.channels.web.page import Page
+from bot.conversation.phrases import say
 from bot.guard import Guard
+from bot.storable import storable_text
 from workflows.models import Outbound
 
 if TYPE_CHECKING:
@@ -76,12 +80,20 @@ def build_http(app: "App", page: Page) -> FastAPI:
     http = FastAPI(title="小哨 Xiaoshao", docs_url=None, redoc_url=None)
     http.add_middleware(Guard)
 
-    @http.get("/healthz")
+    @http.exception_handler(RequestValidationError)
+    async def not_understood(_: Request, error: RequestValidationError) -> Response:
+        """Which fields are wrong. What was sent is not repeated: it may hold what no JSON can, and it is somebody's own."""
+        fields = [".".join(str(part) for part in one["loc"]) for one in error.errors()]
+        return JSONResponse(
+            {"error": say("request.refused"), "fields": [storable_text(field) for field in fields]}, 422
+        )
+
+    @http.get("/healthz", response_model=documents.Health)
     async def healthz() -> dict[str, str]:
         """The process lives."""
         return {"status": "ok"}
 
-    @http.get("/readyz")
+    @http.get("/readyz", response_model=documents.Readiness, responses=documents.NOT_READY)
     async def readyz() -> Response:
         """Database, NLU and courier: 503 when the product cannot do its work. The NLU may be away: intake goes on."""
         database = await app.database.answers()
@@ -95,7 +107,7 @@ def build_http(app: "App", page: Page) -> FastAPI:
         }
         return JSONResponse(body, 200 if ready else 503)
 
-    @http.get("/metrics")
+    @http.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         """For Prometheus."""
         return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)

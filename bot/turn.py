@@ -23,7 +23,9 @@ from aiogram.methods import (
 from aiogram.methods.base import TelegramType
 from aiogram.types import Chat as TelegramChat
 from aiogram.types import Message, Update
+from pydantic import ValidationError
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
@@ -31,6 +33,7 @@ from bot.fetching import Fetch, Fetching
 from bot.metrics import TURN_SECONDS, TURNS
 from bot.processes.claims import Claims, NoOthers
 from bot.processes.postbox import Postbox, is_busy, savepoint, store
+from bot.storable import storable
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
 from workflows.database import Database, on_postgresql
 from workflows.models import Chat, Inbound, Outbound
@@ -42,6 +45,13 @@ BATCH = 32
 _FIELDS = ("text", "caption", "photo", "reply_markup", "message_id", "callback_query_id", "show_alert")
 _KEPT = (SendMessage, SendPhoto, EditMessageText, EditMessageReplyMarkup, AnswerCallbackQuery)
 TYPED = "typed"  # id of a tap that was typed as a number or a word: there is no query to answer
+
+
+class Unreadable(Exception):
+    """What the messenger sent is no update in any words that we know; another try would not help.
+
+    Give its dead letter to whoever maintains the product: the error names the fields.
+    """
 
 
 class TextBot(Bot):
@@ -186,7 +196,7 @@ class Inbox:
     def arriving(self, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]) -> dict[str, Any]:
         """A row of the inbox as it is stored."""
         return {
-            "channel": channel, "update_key": update_key, "chat_key": chat_key, "update": dict(update),
+            "channel": channel, "update_key": update_key, "chat_key": chat_key, "update": storable(dict(update)),
             "received_at": self._clock.now(), "state": "waiting", "attempts": 0, "error": "",
         }  # fmt: skip
 
@@ -299,7 +309,7 @@ class Turns:
         if not heads:
             return 0
         try:
-            read = await asyncio.gather(*(self._read(row) for row in heads))
+            read = await asyncio.gather(*(self._read_or_trouble(row) for row in heads))
             started = asyncio.get_running_loop().time()
             async with self._database.writing() as session:
                 for row, understood in zip(heads, read, strict=True):
@@ -328,6 +338,15 @@ class Turns:
                 heads.setdefault((row.channel, row.chat_key), row)
         now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
         return [row for row in heads.values() if row.retry_at is None or row.retry_at <= now]
+
+    async def _read_or_trouble(self, row: Inbound) -> Read:
+        """What one message does before its turn must not hold up the others; a database that is away does."""
+        try:
+            return await self._read(row)
+        except (DBAPIError, OSError):
+            raise
+        except Exception as error:
+            return Read(trouble=error)
 
     async def _read(self, row: Inbound) -> Read:
         """The wait for the NLU, outside any transaction; a photo has come before."""
@@ -398,7 +417,7 @@ class Turns:
         turn = Turn(session, chat, row, self._clock.now())
         token = _turn.set(turn)
         try:
-            update = Update.model_validate(_plain(row.update), context={"bot": self._bot})
+            update = self._update(row)
             data = await self._hooks.prepare(session, turn, read)
             event = (row.update.get("xiaoshao") or {}).get("event")
             if event is not None:
@@ -409,6 +428,13 @@ class Turns:
         finally:
             _turn.reset(token)
         chat.updated_at = turn.now
+
+    def _update(self, row: Inbound) -> Update:
+        try:
+            return Update.model_validate(_plain(row.update), context={"bot": self._bot})
+        except ValidationError as error:
+            fields = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)})
+            raise Unreadable(", ".join(fields)) from None  # pydantic's text would quote the message
 
     async def _chat(self, session: AsyncSession, row: Inbound) -> Chat:
         found = (
@@ -421,15 +447,27 @@ class Turns:
         return found
 
     async def _failed(self, session: AsyncSession, row: Inbound, error: Exception) -> None:
-        """Tried again with growing pauses; after the last attempt set aside, visible, and the person is told."""
+        """Tried again with growing pauses; after the last attempt set aside, visible, and the person is told.
+
+        What cannot be read is set aside at once: the chat goes on.
+        """
         if is_busy(error):  # another process was at the same case: no fault of this message
             log.info("a turn gives way to another process", inbound=row.id)
             self._again(row, timedelta(seconds=0.1))
             return
         row.attempts += 1
         row.error = f"{type(error).__name__}: {error}"[:2000]
-        log.error("turn failed", inbound=row.id, attempts=row.attempts, error=type(error).__name__, exc_info=error)
-        if row.attempts < MAX_ATTEMPTS:
+        if isinstance(error, Unreadable):
+            log.error(
+                "update cannot be read",
+                inbound=row.id,
+                channel=row.channel,
+                error="Unreadable",
+                fields=str(error)[:500],
+            )
+        else:
+            log.error("turn failed", inbound=row.id, attempts=row.attempts, error=type(error).__name__, exc_info=error)
+        if row.attempts < MAX_ATTEMPTS and not isinstance(error, Unreadable):
             self._again(row, timedelta(seconds=0.2 * 4**row.attempts))
             return
         row.state = "poison"
@@ -454,8 +492,11 @@ def _plain(update: Mapping[str, Any]) -> dict[str, Any]:
 
 def words_of(update: Mapping[str, Any]) -> str:
     """The text or caption of a message update; empty for anything else."""
-    message = update.get("message") or {}
-    return str(message.get("text") or message.get("caption") or "")
+    message = update.get("message")
+    if not isinstance(message, Mapping):
+        return ""
+    said = message.get("text") or message.get("caption")
+    return said if isinstance(said, str) else ""
 
 
 def recorded(understanding: Understanding | None) -> dict[str, Any] | None:

@@ -102,6 +102,10 @@ class UnitCard:
     answers_for: tuple[str, ...]
 
 
+# Nobody needs more words to say where they live; a pasted novel, full of names, must not hold up the neighbours.
+LONGEST = 2000
+
+
 class NotInDirectory(LookupError):
     """The snapshot does not know this id; load the directory again after an import."""
 
@@ -290,10 +294,10 @@ class Directory:
 
         `entities` are the NLU's (kinds estate, building, unit, room, place); the text is searched without them too.
         `home` is used only where the words say so (我家, 俺们楼). An estate that the directory does not know stays in
-        the resident's words and has no grid.
+        the resident's words and has no grid. What comes after `LONGEST` characters is not searched.
         """
         return _Reading(
-            self, self._names, half_width(text), prefer=prefer_community, entities=entities or {}, home=home
+            self, self._names, half_width(text[:LONGEST]), prefer=prefer_community, entities=entities or {}, home=home
         ).address()
 
 
@@ -425,8 +429,10 @@ class _Gazetteer:
     def scan(self, text: str) -> list[_Mention]:
         """Every name in the text, the longest at each place; then whole names that only sound right."""
         found = list(self._walk(text, list(text), self._lengths, self._exact))
-        taken = [range(m.start, m.end) for m in found if len(m.words) > 2 or m.of("estate")]
-        free = [not any(i in span for span in taken) for i in range(len(text))]
+        free = [True] * len(text)
+        for mention in found:
+            if len(mention.words) > 2 or mention.of("estate"):
+                free[mention.start : mention.end] = [False] * (mention.end - mention.start)
         sounds = [_sound(char) if "\u4e00" <= char <= "\u9fff" else char.lower() for char in text]
         for mention in self._walk(text, sounds, self._spoken_lengths, self._spoken):
             # Three syllables or fewer sound like too much else.

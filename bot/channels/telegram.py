@@ -356,6 +356,9 @@ class TelegramPolling:
             self._webhook_gone = bool(await self._unless_stopped(self._bot.delete_webhook()))
         ask = _GetUpdates(offset=self._offset, timeout=POLL_SECONDS, allowed_updates=ALLOWED_UPDATES)
         for update in await self._unless_stopped(self._bot(ask, request_timeout=POLL_SECONDS + 15)) or []:
+            if id_in(update) is None:
+                log.warning("telegram: something without an update_id came instead of an update; it is left out")
+                continue
             update_id = await _store(self._inbox, update)
             if self._offset is None or update_id >= self._offset:
                 self._offset = update_id + 1
@@ -399,15 +402,23 @@ async def _store(inbox: Inbox, update: Mapping[str, Any]) -> int:
     Raises:
         ValueError: it has no id, so it is no update.
     """
-    update_id = update.get("update_id")
-    if not isinstance(update_id, int):
+    update_id = id_in(update)
+    if update_id is None:
         raise ValueError("no update_id")
     chat_id = private_chat(update)
     if chat_id is None:
         log.debug("telegram: an update from no private chat is left aside", update_id=update_id)
     else:
-        await inbox.receive(CHANNEL, str(update_id), str(chat_id), update)
+        # What we note beside an update is ours to write, never the sender's.
+        told = {key: value for key, value in update.items() if key != "xiaoshao"}
+        await inbox.receive(CHANNEL, str(update_id), str(chat_id), told)
     return update_id
+
+
+def id_in(part: Mapping[str, Any], key: str = "update_id") -> int | None:
+    """An id as Telegram gives them, of at most 64 bits; None for anything else."""
+    value = part.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def private_chat(update: Mapping[str, Any]) -> int | None:
@@ -417,9 +428,7 @@ def private_chat(update: Mapping[str, Any]) -> int | None:
     if message is None and isinstance(tapped, Mapping):
         message = tapped.get("message")
     chat = message.get("chat") if isinstance(message, Mapping) else None
-    if not isinstance(chat, Mapping) or chat.get("type") != "private" or not isinstance(chat.get("id"), int):
-        return None
-    return int(chat["id"])
+    return id_in(chat, "id") if isinstance(chat, Mapping) and chat.get("type") == "private" else None
 
 
 def webhook_router(settings: Settings, inbox: Inbox) -> APIRouter:
@@ -446,7 +455,7 @@ def webhook_router(settings: Settings, inbox: Inbox) -> APIRouter:
 
 async def _receive(inbox: Inbox, update: object) -> int:
     """The status that tells Telegram whether to send this update again."""
-    if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
+    if not isinstance(update, dict) or id_in(update) is None:
         return 400
     try:
         await _store(inbox, update)
@@ -531,10 +540,10 @@ class TelegramPhotos:
         return self._limit_mb * 1024 * 1024
 
     def _largest(self, pictures: list[Mapping[str, Any]]) -> str:
-        fitting = [picture for picture in pictures if (picture.get("file_size") or 0) <= self._limit]
+        fitting = [picture for picture in pictures if _size(picture, "file_size") <= self._limit]
         if not fitting:
             raise PhotoRefused("photo.too_large")
-        best = max(fitting, key=lambda picture: (picture.get("width") or 0) * (picture.get("height") or 0))
+        best = max(fitting, key=lambda picture: _size(picture, "width") * _size(picture, "height"))
         return str(best["file_id"])
 
     async def _clean(self, content: bytes) -> CleanPhoto:
@@ -569,6 +578,11 @@ class TelegramPhotos:
                 if len(content) > self._limit:
                     raise PhotoRefused("photo.too_large")
         return bytes(content)
+
+
+def _size(picture: Mapping[str, Any], what: str) -> int:
+    value = picture.get(what)
+    return value if isinstance(value, int) else 0
 
 
 def _refusal(error: Exception) -> str | None:

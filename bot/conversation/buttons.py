@@ -7,7 +7,8 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import Field
 
-Id = Annotated[int, Field(ge=0, lt=2**63)]  # a larger one is no row of any database
+# What a row can be numbered. A client of somebody's own making may put any number into a payload.
+Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class CaseDo(CallbackData, prefix="c"):
@@ -75,7 +76,7 @@ class TakeAlert(CallbackData, prefix="a"):
 class Home(CallbackData, prefix="h"):
     """Keep this place as the person's home, or not."""
 
-    keep: int
+    keep: Id
 
 
 _KINDS: dict[str, type[CallbackData]] = {

@@ -172,12 +172,13 @@ async def digest_more(talk: Talk, audience: str, key: str) -> None:
     """The details of a digest, after a tap. Computed for whoever taps, from their own posts."""
     try:
         week = Week.parse(key, talk.zone)
-    except ValueError:
+    except (ValueError, OverflowError):  # forged
         await talk.refuse(Why.MALFORMED, "digest")
         await talk.say("digest.none")
         return
     for one in await talk.office.digests.for_person(talk.speaker.person_id, week):
-        if digest_text.audience(one) == audience:
-            await talk.answer(digest_text.render(one)[1])
+        detail = digest_text.render(one)[1]
+        if digest_text.audience(one) == audience and detail:
+            await talk.answer(detail)
             return
     await talk.say("digest.none")

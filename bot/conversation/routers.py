@@ -7,9 +7,12 @@ import structlog
 from aiogram import Dispatcher, F, Router
 from aiogram.filters import BaseFilter
 from aiogram.fsm.context import FSMContext
+from aiogram.fsm.strategy import FSMStrategy
 from aiogram.types import (
     CallbackQuery,
+    Chat,
     ErrorEvent,
+    InaccessibleMessage,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     Message,
@@ -67,7 +70,8 @@ class OnDuty(BaseFilter):
 
 def build(storage: TurnStorage) -> Dispatcher:
     """The conversation engine of every channel."""
-    dispatcher = Dispatcher(storage=storage)
+    # The notes are the chat's: an update that names no sender is answered like any other.
+    dispatcher = Dispatcher(storage=storage, fsm_strategy=FSMStrategy.CHAT)
     dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _taps(), _staff(), _residents())
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
@@ -80,8 +84,13 @@ async def _in_this_chat(
     handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]], event: TelegramObject, data: dict[str, Any]
 ) -> Any:
     """Answers go to the chat that the event came from."""
+    talk: Talk = data["talk"]
     message = event.message if isinstance(event, CallbackQuery) else event
-    data["talk"].message = message if isinstance(message, Message) else None
+    if isinstance(
+        message, InaccessibleMessage
+    ):  # a button of long ago: the messenger no longer shows what it was under
+        message = Message(message_id=0, date=talk.now, chat=Chat(id=message.chat.id, type="private")).as_(message.bot)
+    talk.message = message if isinstance(message, Message) else None
     return await handler(event, data)
 
 

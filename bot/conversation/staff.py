@@ -364,8 +364,11 @@ async def whistle(talk: Talk, case_id: int, note: str = "", unit_id: int = 0, *,
     d = talk.dialogue
     view = await talk.office.cases.look(talk.speaker.person_id, case_id)
     await talk.office.file.authorise_act(talk.speaker.person_id, case_id, "whistle")
+    departments = talk.directory.units_of(view.community_id, "department")
+    if unit_id not in {unit.id for unit in departments}:
+        unit_id = 0  # of another community, or no department: it is asked for
     if not unit_id and note:
-        named = [u for u in talk.directory.units_of(view.community_id, "department") if named_in(u.name, note)]
+        named = [u for u in departments if named_in(u.name, note)]
         unit_id = named[0].id if named else 0
     if not unit_id:
         d.pending, d.pending_case = "whistle_unit", case_id

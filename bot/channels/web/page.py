@@ -1,8 +1,10 @@
 """The page's HTTP side: the page itself, who sits where, the socket, photos, the demo's time machine."""
 
 import asyncio
+import json
+import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.channels.web import documents
 from bot.channels.web.messenger import (
     CHANNEL,
     COME_BACK,
@@ -36,6 +39,7 @@ from bot.guard import Turnstile
 from bot.processes.bell import CLOCK, ring
 from bot.processes.postbox import lock_bubbles
 from bot.settings import Settings
+from bot.storable import storable, storable_text
 from bot.turn import Inbox
 from nlu import safety as net
 from workflows.database import Database
@@ -53,6 +57,7 @@ COOKIE = "xiaoshao"
 MAX_TEXT = 20_000
 _YEAR = 365 * 86400  # seconds: who has not come back for so long begins anew
 _RENEWED = timedelta(days=1)
+_PHOTO_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _COLORS = ("#6b8f71", "#7a86b6", "#b5836a", "#8a6fa8", "#4f8f9e", "#a8767c", "#7d8c4a")
 
 
@@ -106,10 +111,15 @@ class Page:
         router = APIRouter(dependencies=[Depends(self.not_too_often)])
         router.add_api_route("/", self.index, methods=["GET"], include_in_schema=False)
         router.add_api_route("/static/{name}", self.static, methods=["GET"], include_in_schema=False)
-        router.add_api_route("/api/me", self.me, methods=["GET"])
-        router.add_api_route("/api/photo", self.photo, methods=["POST"])
-        router.add_api_route("/api/time", self.time, methods=["POST"])
-        router.add_api_route("/media/{photo_id}", self.media, methods=["GET"])
+        me, photo, time = documents.NOT_SEATED, documents.PHOTO_REFUSED | documents.UNREADABLE, documents.ABSENT
+        time = time | documents.NO_JSON | documents.UNREADABLE
+        media = documents.PHOTO | documents.ABSENT | documents.UNREADABLE
+        router.add_api_route("/api/me", self.me, methods=["GET"], response_model=documents.Me, responses=me)
+        router.add_api_route("/api/photo", self.photo, methods=["POST"], response_model=documents.Kept, responses=photo)
+        router.add_api_route("/api/time", self.time, methods=["POST"], response_model=documents.Now, responses=time)
+        router.add_api_route(
+            "/media/{photo_id}", self.media, methods=["GET"], response_class=FileResponse, responses=media
+        )
         router.add_api_websocket_route("/ws", self.socket)
         return router
 
@@ -163,10 +173,11 @@ class Page:
 
     async def static(self, name: str) -> Response:
         """The page's own files, and nothing else."""
-        path = STATIC / name
-        if path.parent != STATIC or not path.is_file():
+        if name not in {
+            path.name for path in STATIC.iterdir()
+        }:  # a name of any length or spelling never reaches the disk
             raise HTTPException(404)
-        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+        return FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})
 
     async def me(self, request: Request) -> dict[str, Any]:
         """Who sits here, and in the demo every chair there is."""
@@ -270,13 +281,15 @@ class Page:
     async def _listen(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
         try:
             while True:
-                said = await socket.receive_json()
+                said = _frame(await socket.receive())
                 if isinstance(said, dict):
                     await self._hear(socket, queue, said)
         except WebSocketDisconnect:
             return
-        except ValueError:
-            await socket.close(1003)
+        except (ValueError, RecursionError):
+            await socket.close(1003)  # no JSON: no page of ours
+        except asyncio.QueueFull:
+            await socket.close(1008)  # asks without ever listening
 
     async def _hear(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]], said: dict[str, Any]) -> None:
         match said.get("type"):
@@ -295,8 +308,9 @@ class Page:
                 await (self._text if kind == "text" else self._tap)(queue, chat, client_id, said)
             case "read":
                 chat = str(said.get("chat", ""))
-                if self._may(socket.cookies, chat) and isinstance(said.get("seq"), int):
-                    await self._read(chat, said["seq"])
+                seq = _number(said.get("seq"))
+                if seq is not None and self._may(socket.cookies, chat):
+                    await self._read(chat, seq)
             case _:
                 return
 
@@ -331,7 +345,8 @@ class Page:
                 top = (
                     await session.execute(select(func.max(WebBubble.seq)).where(WebBubble.chat_key == str(chat)))
                 ).scalar_one() or 0
-                since = last if isinstance(last, int) and last <= top else 0
+                seen = _number(last) or 0
+                since = seen if seen <= top else 0
                 missed = await session.execute(
                     select(WebBubble)
                     .where(WebBubble.chat_key == str(chat), WebBubble.seq > since)
@@ -397,7 +412,8 @@ class Page:
 
     async def _tap(self, queue: asyncio.Queue[dict[str, Any]], chat: str, client_id: str, said: dict[str, Any]) -> None:
         async with self._database.writing() as session:
-            bubble = await session.get(WebBubble, said["bubble"]) if isinstance(said.get("bubble"), int) else None
+            number = _number(said.get("bubble"))
+            bubble = await session.get(WebBubble, number) if number is not None else None
             data = str(said.get("data", ""))
             offered = bubble is not None and any(b["data"] == data for row in bubble.buttons for b in row)
             if bubble is None or bubble.chat_key != chat or not offered:
@@ -440,12 +456,13 @@ class Page:
     async def photo(
         self,
         request: Request,
-        chat: str = Form(),
-        client_id: str = Form(max_length=60),
+        chat: str = Form(min_length=1),
+        client_id: str = Form(min_length=1, max_length=60),
         caption: str = Form(default="", max_length=MAX_TEXT),
         file: UploadFile = File(),  # noqa: B008 - FastAPI's way
     ) -> Response:
         """A photo with or without words; what is no photo is refused with a sentence and loses nothing."""
+        client_id, caption = storable_text(client_id), storable_text(caption)
         if not self._may(request.cookies, chat):
             return JSONResponse({"error": say("not_yours")}, 403)
         if not await self._room_for_a_photo(chat):
@@ -467,6 +484,8 @@ class Page:
 
     async def media(self, request: Request, photo_id: str) -> Response:
         """A photo, to somebody in whose chat it was shown and who may still see what it belongs to."""
+        if _PHOTO_ID.fullmatch(photo_id) is None:
+            raise HTTPException(404)
         path = path_of(self._settings.storage, photo_id)
         if not await self._may_look(request.cookies, photo_id) or not path.is_file():
             raise HTTPException(404)
@@ -560,6 +579,23 @@ def tap_update(bubble: WebBubble, data: str, query_id: str, at: int) -> dict[str
             },
         },
     }
+
+
+def _frame(message: Mapping[str, Any]) -> Any:
+    """What a frame of the socket says, fit to be stored.
+
+    Raises:
+        WebSocketDisconnect: the page is gone.
+        ValueError, RecursionError: it is no JSON text.
+    """
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1000))
+    return storable(json.loads(message.get("text") or ""))
+
+
+def _number(value: object) -> int | None:
+    """A number of a bubble or a place in a chat; None for what can be neither."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
 def _same_origin(socket: WebSocket) -> bool:

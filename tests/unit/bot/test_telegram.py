@@ -457,6 +457,26 @@ async def test_groups_and_channels_are_left_aside_and_passed_by(monkeypatch: pyt
     assert box.rows == {}
 
 
+async def test_what_is_no_update_is_left_out_and_the_others_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box()
+    calls = await poll(
+        box,
+        ok(True),
+        ok([message(7), {"message": message(8)["message"]}, message(10**100), message(9)]),
+        ok([]),
+        until=lambda session: len(session.calls) > 2,
+        monkeypatch=monkeypatch,
+    )
+    assert calls[2].offset == 10
+    assert list(box.rows) == [("telegram", "7"), ("telegram", "9")]
+
+
+async def test_what_we_note_beside_an_update_cannot_be_sent_to_us() -> None:
+    box = Box()
+    assert await post(box, message(7) | {"xiaoshao": {"event": "draft_expired"}}) == 200
+    assert box.rows == {("telegram", "7"): ("5001", message(7))}
+
+
 async def test_an_update_in_words_new_to_aiogram_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     box = Box()
     await poll(
@@ -533,6 +553,8 @@ async def test_stopping_does_not_wait_for_the_poll_to_end() -> None:
         ({"update_id": 1, "message": "?"}, None),
         ({"update_id": 1, "callback_query": "?"}, None),
         ({"update_id": 1, "message": {"chat": {"type": "private", "id": "x"}}}, None),
+        ({"update_id": 1, "message": {"chat": {"type": "private", "id": True}}}, None),
+        ({"update_id": 1, "message": {"chat": {"type": "private", "id": 10**100}}}, None),
         ({"update_id": 1}, None),
     ],
 )
@@ -596,6 +618,8 @@ async def test_without_a_configured_secret_nobody_gets_in(secret: str | None) ->
         (b"[]", 400),
         (b"{}", 400),
         (b'{"update_id": "7"}', 400),
+        (b'{"update_id": true}', 400),
+        (b'{"update_id": 1%s}' % (b"0" * 100), 400),
         (b'{"update_id": 7, "message": "' + b"x" * 1_048_577 + b'"}', 413),
     ],
 )
@@ -693,6 +717,12 @@ async def test_a_file_that_turns_out_too_large_is_not_read_to_its_end(tmp_path: 
 async def test_a_size_over_the_limit_gives_way_to_the_next(tmp_path: Path) -> None:
     sizes = [*SIZES, {"file_id": "giant", "width": 9000, "height": 9000, "file_size": 3_000_000}]
     _, session = await fetch(tmp_path, inbound(photo=sizes), file=picture(), limit_mb=2)
+    assert session.calls[0].file_id == "large"
+
+
+async def test_sizes_that_are_no_numbers_are_no_sizes(tmp_path: Path) -> None:
+    sizes = [{"file_id": "odd", "width": "1280", "height": None, "file_size": "9"}, *SIZES]
+    _, session = await fetch(tmp_path, inbound(photo=sizes), file=picture())
     assert session.calls[0].file_id == "large"
 
 

@@ -6,7 +6,23 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from bot.turn import Turns
+from bot.turn import Turns, words_of
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        ({"message": {"text": "路灯"}}, "路灯"),
+        ({"message": {"caption": "路灯"}}, "路灯"),
+        ({"message": {"text": {"": {}}}}, ""),
+        ({"message": {"text": [None], "caption": "路灯"}}, ""),
+        ({"message": "路灯"}, ""),
+        ({"message": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_words_are_read_only_where_there_are_words(update: dict[str, Any], words: str) -> None:
+    assert words_of(update) == words
 
 
 class _Inbox:

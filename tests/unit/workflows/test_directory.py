@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from workflows.directory import (
+    LONGEST,
     CommunityCard,
     Directory,
     EstateCard,
@@ -281,6 +282,13 @@ def test_a_correction_refines_the_address_and_its_grid(directory: Directory) -> 
 def test_a_building_that_is_not_registered_keeps_the_estates_grid(directory: Directory) -> None:
     found = directory.locate("富邦小区99号楼", prefer_community=None)
     assert (found.building, found.building_id, found.routable) == ("99", None, True)
+
+
+def test_a_pasted_novel_is_searched_only_at_its_beginning(directory: Directory) -> None:
+    words = "，物业说来一直没来"
+    assert directory.locate("富邦小区3号楼" + words * 1000, prefer_community=None).building == "3"
+    behind = words * (LONGEST // len(words) + 1)
+    assert not directory.locate(f"{behind}富邦小区3号楼", prefer_community=None).known_to_resident
 
 
 def test_a_community_alone_is_known_but_not_routable(directory: Directory) -> None:

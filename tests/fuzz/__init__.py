@@ -1,0 +1,1 @@
+"""Mutated updates and requests against the real dispatcher, database and HTTP application."""
