@@ -158,6 +158,16 @@ async def test_no_frame_breaks_the_socket(address: str) -> None:
     await page.close()
 
 
+async def test_what_is_no_text_is_no_message_of_that_text(address: str) -> None:
+    page = Page(address.replace("http", "ws") + "/ws")
+    for number, text in enumerate((None, {"": {}}, [None], 7)):
+        await page.sends(json.dumps({"type": "text", "chat": "1001", "client_id": f"n{number}", "text": text}))
+    await page.close()
+    async with httpx.AsyncClient(base_url=address) as client:
+        chairs = (await client.get("/api/me")).json()["chairs"]
+    assert chairs[0]["last"] == ""
+
+
 async def test_a_request_that_cannot_be_understood_is_refused_without_being_repeated(address: str) -> None:
     async with httpx.AsyncClient(base_url=address) as client:
         for body in (b'{"hours":NaN}', b'{"hours":1e999}', b'{"hours":"\\ud800"}', b'{"\\ud800":1}', b"{}"):

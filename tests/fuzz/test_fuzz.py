@@ -22,16 +22,12 @@ async def test_whatever_is_sent_the_product_stands(engine: str, database_url: st
     assert {"solved", "to_judge", "to_confirm", "with_department", "merged", "withdrawn"} <= set(result.statuses)
 
 
-async def test_the_watch_sees_a_fault_in_a_handler(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
+async def test_the_watch_sees_a_fault_in_a_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: Any) -> None:
         raise RuntimeError("on purpose")
 
-    if engine == "postgresql":
-        pytest.skip("the watch is the same on both")
-    monkeypatch.setattr("bot.conversation.commands.home", broken)
-    result = await round_of(120, database_url, tmp_path, "house")
+    monkeypatch.setattr("bot.conversation.resident.hear", broken)
+    result = await round_of(60, f"sqlite+aiosqlite:///{tmp_path / 'town.db'}", tmp_path, "house")
     told = " ".join(finding.what for finding in result.findings)
     assert "turn failed" in told and "ends as poison" in told
 

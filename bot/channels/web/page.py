@@ -239,7 +239,7 @@ class Page:
             "hint": chair.hint,
             "read": seen,
             "unread": await self._unread(session, chair.chat, seen),
-            "last": (last.text or "[图片]")[:40].replace("\n", " ") if last else "",
+            "last": _preview(last.kind, last.text) if last else "",
             "audience": "staff" if chair.staff else "resident",
             "commands": [{"command": command, "title": title} for command, title in titles.items()],
         }
@@ -297,7 +297,7 @@ class Page:
                 chats = said.get("chats")
                 await self._hello(socket, queue, chats if isinstance(chats, dict) else {})
             case "text" | "tap" as kind:
-                chat, client_id = str(said.get("chat", "")), str(said.get("client_id", ""))[:60]
+                chat, client_id = _text_in(said, "chat"), _text_in(said, "client_id")[:60]
                 if not client_id or not self._may(socket.cookies, chat):
                     queue.put_nowait({"type": "refused", "client_id": client_id, "reason": say("not_yours")})
                     await self._refuse(self._own_chat(socket.cookies), Why.NOT_THEIR_CHAT, str(kind))
@@ -307,7 +307,7 @@ class Page:
                     return
                 await (self._text if kind == "text" else self._tap)(queue, chat, client_id, said)
             case "read":
-                chat = str(said.get("chat", ""))
+                chat = _text_in(said, "chat")
                 seq = _number(said.get("seq"))
                 if seq is not None and self._may(socket.cookies, chat):
                     await self._read(chat, seq)
@@ -360,7 +360,7 @@ class Page:
     async def _text(
         self, queue: asyncio.Queue[dict[str, Any]], chat: str, client_id: str, said: dict[str, Any]
     ) -> None:
-        text = str(said.get("text", ""))
+        text = _text_in(said, "text")
         if len(text) > MAX_TEXT:
             queue.put_nowait(
                 {"type": "refused", "client_id": client_id, "reason": "太长了，请分几次说，每次不超过4000字。"}
@@ -414,7 +414,7 @@ class Page:
         async with self._database.writing() as session:
             number = _number(said.get("bubble"))
             bubble = await session.get(WebBubble, number) if number is not None else None
-            data = str(said.get("data", ""))
+            data = _text_in(said, "data")
             offered = bubble is not None and any(b["data"] == data for row in bubble.buttons for b in row)
             if bubble is None or bubble.chat_key != chat or not offered:
                 queue.put_nowait(
@@ -591,6 +591,17 @@ def _frame(message: Mapping[str, Any]) -> Any:
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     return storable(json.loads(message.get("text") or ""))
+
+
+def _preview(kind: str, text: str) -> str:
+    """The last bubble of a chat, as the list of chairs shows it."""
+    return (text or ("[图片]" if kind == "photo" else ""))[:40].replace("\n", " ")
+
+
+def _text_in(said: Mapping[str, Any], what: str) -> str:
+    """A text of a frame; empty where something else stands in its place."""
+    value = said.get(what)
+    return value if isinstance(value, str) else ""
 
 
 def _number(value: object) -> int | None:
