@@ -16,10 +16,13 @@ from workflows.models.cases import (
 from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
 from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
+from workflows.models.upkeep import Patrol, UpkeepPlan, UpkeepTask
+from workflows.models.whistles import AnswerLink, RoutingRule, Ruling
 
 __all__ = [
     "Account",
     "Alert",
+    "AnswerLink",
     "Base",
     "Building",
     "Case",
@@ -39,10 +42,15 @@ __all__ = [
     "Media",
     "Note",
     "Outbound",
+    "Patrol",
     "Person",
     "Post",
     "Reporter",
+    "RoutingRule",
+    "Ruling",
     "Unit",
+    "UpkeepPlan",
+    "UpkeepTask",
     "UtcDateTime",
     "WebBubble",
     "Whistle",
