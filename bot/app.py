@@ -20,11 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import demo
 from bot.announcer import Announcer
+from bot.channels.web.answer_page import AnswerPage
 from bot.channels.web.messenger import CHANNEL as WEB
 from bot.channels.web.messenger import Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
 from bot.clock import Clock, SystemClock
-from bot.conversation import resident, routers
+from bot.conversation import resident, routers, staff
 from bot.conversation.dialogue import restored
 from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
@@ -49,6 +50,7 @@ from workflows.models import Chat, Community, FollowUp
 from workflows.office import Office
 from workflows.people import People
 from workflows.policy.permissions import Role
+from workflows.upkeep import SEASON, UPKEEP
 
 if TYPE_CHECKING:
     from bot.channels.telegram import TelegramPolling
@@ -91,12 +93,16 @@ class App:
         self.rules = rules(settings)
         self.directory = Directory()
         self.chairs: list[Chair] = []
+        self.secret = _secret(settings.storage)
         self.hub = Hub()
         self.inbox = Inbox(self.database, self.clock)
         self.understander = understander or self._reader()
         quiet = None if settings.demo.enabled else settings.quiet()
         self.announcer = Announcer(settings.zone, quiet)
         self.messengers: dict[str, Messenger] = {WEB: WebMessenger(self.database, self.hub, self.clock)}
+        self.answer_page = AnswerPage(
+            self.settings, self.database, self.clock, self.office, self.announcer, self.secret
+        )
         self.fetchers: dict[str, Fetch] = {}
         self.paces = {WEB: Pace(settings.channels.web.per_second)}
         self.storage = TurnStorage()
@@ -113,6 +119,7 @@ class App:
         )
         self.courier = Courier(self.database, self.messengers, self.paces, self.clock)
         self.turns.done = self.courier.wake
+        self.answer_page.answered = self.courier.wake.set
         self.scheduler = AsyncIOScheduler(timezone=settings.zone)
         self._ticking = asyncio.Lock()
         self._polling: TelegramPolling | None = None
@@ -138,7 +145,7 @@ class App:
             self.hub,
             self.clock,
             lambda: self.directory,
-            _secret(self.settings.storage),
+            self.secret,
             self.settle,
             lambda: self.chairs,
         )
@@ -256,6 +263,8 @@ class App:
             others = {
                 "digest": office.digests.due,
                 ALERT: office.alerts.due,
+                UPKEEP: office.upkeep.due,
+                SEASON: office.upkeep.season_due,
                 DRAFT: lambda row: self._draft_due(session, row),
                 REREAD: lambda row: self._reread_due(session, row),
             }
@@ -305,14 +314,16 @@ class App:
     async def _event(self, session: AsyncSession, row: FollowUp, event: str, text: str) -> None:
         """Something nobody typed goes through the inbox like everything else: in order, once, in a turn."""
         chat_key = row.data["chat_key"]
-        message = {
+        update = {"update_id": 0, "message": self._message(chat_key, text), "xiaoshao": {"event": event}}
+        await self.inbox.put(session, row.data["channel"], f"{event}:{row.id}", chat_key, update)
+
+    def _message(self, chat_key: str, text: str) -> dict[str, Any]:
+        return {
             "message_id": 0,
             "date": int(self.clock.now().timestamp()),
             "chat": {"id": int(chat_key), "type": "private"},
             "text": text,
         }
-        update = {"update_id": 0, "message": message, "xiaoshao": {"event": event}}
-        await self.inbox.put(session, row.data["channel"], f"{event}:{row.id}", chat_key, update)
 
     # ---- hooks of a turn
 
@@ -336,6 +347,7 @@ class App:
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
             channel=turn.inbound.channel,
+            answer_token=self.answer_page.token,
         )
         return {"talk": talk}
 
@@ -379,6 +391,18 @@ class App:
         turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
+        await self._read_later(session, turn, talk)
+
+    async def _read_later(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
+        """Each item of a list gets a turn of its own, read by itself, in this chat's order."""
+        for n, (event, text, photo) in enumerate(talk.later):
+            noted = {"event": event, **({"photo_id": photo} if photo else {})}
+            update = {"update_id": 0, "message": self._message(turn.inbound.chat_key, text), "xiaoshao": noted}
+            inbound = turn.inbound
+            key = f"{event}:{inbound.id}:{n}"
+            await self.inbox.put(session, inbound.channel, key, inbound.chat_key, update)
+        if talk.later:
+            self.inbox.arrived.set()
 
     async def _remember_draft(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
         """An unfinished report is never forgotten: it is opened as it is when its time has come."""
@@ -413,6 +437,8 @@ class App:
             await resident.draft_expired(talk)
         elif event == "reread":
             await resident.reread(talk)
+        elif event == "finding":
+            await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
         chat_id = int(turn.inbound.chat_key)
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)

@@ -65,6 +65,7 @@ ACTION_OF_ACT = {
     "suspend_yes": Action.SUSPEND,
     "suspend_no": Action.REFUSE_SUSPENSION,
     "wake": Action.WAKE,
+    "upkeep": Action.UPKEEP,
     "merge": Action.MERGE,
     "split": Action.SPLIT,
 }
@@ -381,7 +382,12 @@ class CaseFile:
     async def _whistle(self, case: Case) -> dict[str, Any]:
         """Of the last whistle: why it was blown, and whom of the grid to ring."""
         row = await self.session.execute(
-            select(Whistle.reason, Whistle.due_at, Person.name, Person.phone)
+            select(
+                Whistle.reason,
+                func.coalesce(Whistle.planned_for, Whistle.due_at).label("due_at"),
+                Person.name,
+                Person.phone,
+            )
             .join(Person, Whistle.contact_person_id == Person.id)
             .where(Whistle.case_id == case.id, Whistle.lead.is_(True))
             .order_by(Whistle.id.desc())

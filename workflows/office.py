@@ -14,10 +14,13 @@ from workflows.directory import Directory
 from workflows.follow_ups import FollowUps, Handler
 from workflows.handling import Handling
 from workflows.media import Photos
+from workflows.merging import Merging
 from workflows.notices import Notice
 from workflows.patrols import Patrols
 from workflows.people import People
 from workflows.rulings import Rulings
+from workflows.suspending import Suspending
+from workflows.upkeep import Upkeep
 
 
 class Office:
@@ -33,6 +36,9 @@ class Office:
         self.file = CaseFile(session, now, rules, directory, self.people, self.notices.append)
         self.cases = Cases(self.file)
         self.handling = Handling(self.file)
+        self.suspending = Suspending(self.file)
+        self.merging = Merging(self.file, self.cases)
+        self.upkeep = Upkeep(self.file)
         self.patrols = Patrols(self.file)
         self.rulings = Rulings(self.file)
         self.answer_links = AnswerLinks(self.file, self.handling)

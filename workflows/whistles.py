@@ -170,6 +170,28 @@ class Whistles(Acting):
         grid_workers = await self._file.people.at_rung(case, Rung.GRID_BRANCH)
         return grid_workers[0].person_id if grid_workers else otherwise
 
+    async def may_be_blown(self, case_id: int) -> bool:
+        """Whether it is earned: a rung below has tried, or it is none of theirs. Asked before anybody types a reason."""
+        case = await self._file.case(case_id, lock=False)
+        return await self._tried(case) or self._outside(case)
+
+    async def reachable(self, case_id: int) -> bool:
+        """Whether every department that has still to answer has somebody with an account here."""
+        rows = await self._file.session.execute(
+            select(Whistle.department_unit_id).where(Whistle.case_id == case_id, Whistle.state == "sent")
+        )
+        for unit_id in rows.scalars():
+            liaisons = await self._file.people.holders(Role.DEPARTMENT_LIAISON, unit_id=unit_id)
+            if not any([await self._file.people.accounts_of(one.person_id) for one in liaisons]):
+                return False
+        return True
+
+    async def _tried(self, case: Case) -> bool:
+        return case.refusals > 0 or case.reopened > 0 or await self._file.attempted(case)
+
+    def _outside(self, case: Case) -> bool:
+        return self._file.route(case).works_at is Rung.DEPARTMENT or not self._file.has_property(case)
+
     async def _check(self, case: Case, reason: str, no_photo: str) -> None:
         view = await self._file.view(case)
         missing = whistle_policy.missing(
@@ -177,8 +199,8 @@ class Whistles(Acting):
                 reason=reason,
                 photos=len(view.photos),
                 no_photo=no_photo,
-                attempted=case.refusals > 0 or case.reopened > 0 or await self._file.attempted(case),
-                outside=view.works_at is Rung.DEPARTMENT or not view.has_property,
+                attempted=await self._tried(case),
+                outside=self._outside(case),
             )
         )
         if missing:

@@ -85,6 +85,7 @@ class Action(StrEnum):
     COMMENT = "comment"
     ROUTE = "route"
     MERGE = "merge"
+    UPKEEP = "upkeep"  # a plan that repeats was promised with it
     ABSORB = "absorb"  # another case was merged into this one
     SPLIT = "split"  # a second matter was taken out of this one
 
@@ -195,6 +196,7 @@ for _status in OPEN:
         Action.URGE,
         Action.COMMENT,
         Action.ASSIST,
+        Action.UPKEEP,
         Action.ABSORB,
         Action.SPLIT,
     ):

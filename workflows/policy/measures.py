@@ -47,6 +47,7 @@ KEEPS_THE_CLOCK = (
     Action.REFUSE_SUSPENSION,
     Action.SUSPEND,  # paused, and then it goes on
     Action.WAKE,
+    Action.UPKEEP,
     Action.ABSORB,
     Action.SPLIT,
 )

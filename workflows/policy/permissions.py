@@ -63,6 +63,7 @@ WHO: dict[Action, frozenset[Relation]] = {
     Action.SUSPEND: frozenset({Relation.SECRETARY}),
     Action.REFUSE_SUSPENSION: frozenset({Relation.SECRETARY}),
     Action.WAKE: _OFFICE,
+    Action.UPKEEP: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT},
     Action.PLAN: frozenset({Relation.DEPARTMENT}),
     Action.REFUSE: frozenset({Relation.DEPARTMENT}),
     Action.REPORT_RESULT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD},
@@ -82,6 +83,7 @@ WHO: dict[Action, frozenset[Relation]] = {
     | _OFFICE
     | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD, Relation.ASSISTANT},
     Action.MERGE: _OFFICE,
+    Action.ABSORB: _OFFICE,
     Action.SPLIT: _OFFICE,
 }
 
@@ -103,6 +105,7 @@ AT_THEIR_RUNG = frozenset(
         Action.SEND_BACK,
         Action.KEEP,
         Action.ASK_SUSPENSION,
+        Action.UPKEEP,
     }
 )
 

@@ -17,6 +17,7 @@ from workflows.policy.lifecycle import Status
 from workflows.policy.places import Address
 
 _SURE = 0.8
+_BARE_AGAIN = 8  # 又不亮了 names nothing: it is about what was solved last
 
 
 async def answered(talk: Talk, text: str) -> bool:
@@ -256,12 +257,24 @@ async def _verdict(talk: Talk, text: str) -> bool:
     """Asked 解决了没有, or speaking of a thing that was just repaired: a verdict, not a new report."""
     if talk.dialogue.draft is not None or words.more(text):
         return False
-    act, judged = _judged(talk, text, await talk.office.cases.mine(talk.speaker.person_id))
+    cases = await talk.office.cases.mine(talk.speaker.person_id)
+    act, judged = _back_again(talk, text, cases) or _judged(talk, text, cases)
     if not judged:
         return False
     talk.act("satisfied" if act == "solved" else "dissatisfied")
     await mine.do_to_meant(talk, act, text, judged)
     return True
+
+
+def _back_again(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list[CaseView]] | None:
+    """又坏了: what was solved is back. Not where the same words say that it never was (没解决), or something else waits."""
+    if not words.again(text) or words.denies(text) or any(v.status in mine.AWAITING_VERDICT for v in cases):
+        return None
+    solved = [v for v in cases if v.status is Status.SOLVED]
+    alike = [v for v in solved if same_thing(talk, text, v)]
+    if not alike and len(text) <= _BARE_AGAIN:
+        alike = [v for v in solved if mine.spoken_of_lately(v, talk.now)] or (solved if len(solved) == 1 else [])
+    return ("again", alike) if alike else None
 
 
 def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list[CaseView]]:
