@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.conversation import cards, words
-from bot.conversation.staff import days, rounds
+from bot.conversation.staff import days, looking, rounds
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS
 from workflows.case_file import CaseView
@@ -66,6 +66,11 @@ async def _more(talk: Talk, case_id: int, note: str) -> CaseView | None:
     return None
 
 
+async def _card(talk: Talk, case_id: int, note: str) -> CaseView | None:
+    await looking.show(talk, await talk.office.cases.look(talk.speaker.person_id, case_id))
+    return None
+
+
 Act = Callable[[Talk, int, str], Awaitable[CaseView | None]]
 ACTS: Mapping[str, Act] = {
     "suspend": _suspend,
@@ -75,5 +80,6 @@ ACTS: Mapping[str, Act] = {
     "merge": _merge,
     "split": _split,
     "more": _more,
+    "card": _card,
     "upkeep": rounds.promise,
 }

@@ -10,6 +10,7 @@ from bot.conversation.staff import looking
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS
 from workflows.case_file import CaseView
+from workflows.handling import Missing
 from workflows.policy import whistle as whistle_policy
 from workflows.policy.permissions import Role
 from workflows.policy.privacy import mask
@@ -46,9 +47,7 @@ async def _begin(talk: Talk, act: str, case_id: int, note: str, unit_id: int, *,
     view = await talk.office.cases.look(me, case_id)
     await talk.office.file.authorise_act(me, case_id, act)
     if not await talk.office.handling.may_be_blown(case_id):
-        d.pending = ""
-        await talk.say("need.attempt")
-        return
+        raise Missing("need.attempt")
     named = named_departments(talk, view, note) if note else []
     if not unit_id and not named and act == "whistle" and view.facts.wanted is not None and note:
         await looking.done(talk, await talk.office.handling.send_whistle(me, case_id))
