@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.conversation import cards, digest_text
 from bot.conversation.buttons import CaseDo, DigestMore, Rows, TakeAlert, keyboard, option
+from bot.conversation.capacity import capacity_line
 from bot.conversation.phrases import say
 from bot.conversation.upkeep_words import upkeep_words
 from nlu.safety import NAMES as DANGERS
@@ -63,8 +64,10 @@ class Announcer:
             if notice.case_id is not None and notice.case_id not in views:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None
+            as_whom = await _as_whom(office, notice)
             for text, rows, photo in await self._words(office, notice, view):
-                written += await self._write(office, notice, text, rows, photo, awake)
+                said = f"{as_whom}\n{text}" if as_whom and not photo else text
+                written += await self._write(office, notice, said, rows, photo, awake)
         return written
 
     async def _write(self, office: Office, notice: Notice, text: str, rows: Rows, photo: str, awake: int | None) -> int:
@@ -350,6 +353,13 @@ class Announcer:
         short, detail = digest_text.render(one)
         more = option("看详细", DigestMore(audience=digest_text.audience(one), week=str(notice.data["week"])))
         return short, [[more]] if detail else [], ""
+
+
+async def _as_whom(office: Office, notice: Notice) -> str:
+    """For whom holds several posts: in which of them they are told of this case."""
+    if notice.case_id is None or notice.capacity in ("", "reporter"):
+        return ""
+    return capacity_line(notice.capacity, await office.people.posts(notice.to), office.directory)
 
 
 def _day_of(data: Any, zone: tzinfo) -> str:

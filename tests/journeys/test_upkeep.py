@@ -1,5 +1,7 @@
 """M5: "每隔一段时间就来修剪". A solution carries a plan; each round is confirmed, told, or raises itself."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.town import Town
@@ -31,7 +33,7 @@ async def _promised(town: Town, words: str) -> str:
 async def test_a_plan_that_repeats_is_kept_confirmed_with_a_photo_and_told_each_time(town: Town) -> None:
     said = await _promised(town, "12月到2月每14天喷一次药")
     assert "记下了" in said and "喷药" in said and WATER in said
-    (plan,) = await town.rows(UpkeepPlan)
+    assert len(await town.rows(UpkeepPlan)) == 1
     tasks = await town.rows(UpkeepTask)
     assert [str(task.due_on) for task in tasks] == [
         "2026-12-01", "2026-12-15", "2026-12-29", "2027-01-12", "2027-01-26", "2027-02-09", "2027-02-23",
@@ -74,8 +76,17 @@ async def test_a_missed_round_raises_itself_and_can_still_be_done_late(town: Tow
 
 async def test_the_next_season_proposes_itself_and_two_taps_make_one(town: Town) -> None:
     await _promised(town, "12月1日到12月20日每10天修剪一次")
-    await town.passes(days=24)  # into December
-    await town.passes(days=335)  # until a month before the next one
+    await town.says("td-water", "第一遍修剪完了")
+    await town.taps("td-grid", "现场确认，好了")
+    await town.taps("td-resident", "解决了")
+    for day in (1, 2, 11, 12, 21, 22):
+        town.clock.set(datetime(2026, 12, day, 2, tzinfo=UTC))
+        await town.settled()
+    town.clock.set(datetime(2027, 10, 31, 2, tzinfo=UTC))
+    await town.settled()
+    assert "再来一季吗" not in await town.heard("td-water")
+    town.clock.set(datetime(2027, 11, 1, 2, tzinfo=UTC))  # a month before the next one
+    await town.settled()
     told = await town.heard("td-water")
     assert "再来一季吗" in told and "2027年12月1日" in told
     bubble, data = await town.button("td-water", "再来一季")
@@ -91,6 +102,7 @@ async def test_a_check_after_heavy_rain_is_called_for_by_hand(town: Town) -> Non
     assert await town.rows(UpkeepTask) == []
     assert "大雨过后" in await town.says("td-secretary", "/维护")
     await town.taps("td-secretary", "第1项：大雨过了，现在做")
+    await town.settled()
     assert "今天该做定期维护" in await town.heard("td-water")
     await town.says("td-secretary", "/维护")
     assert "还没确认" in await town.taps("td-secretary", "第1项：大雨过了，现在做")

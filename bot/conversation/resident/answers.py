@@ -53,13 +53,13 @@ async def _why_not(talk: Talk, text: str) -> bool:
         return False
     d.pending = ""
     u = talk.alone
-    if words.never_mind(text):
+    view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
+    if words.never_mind(text) or view.status in mine.AWAITING_VERDICT:  # asked anew meanwhile: this is the verdict
         return False
     if u is not None and is_certain(talk, u):
         if u.intent in ("thanks", "goodbye", "greet", "help", "human", "ask_progress", "withdraw"):
             return False
         found = talk.locate(text, u)
-        view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
         another = u.intent in REQUEST_INTENTS and not kin(u.intent, view.category) and len(text) > 8
         if another or (found.building and found.building not in view.place):
             return False

@@ -19,7 +19,8 @@ async def hear(talk: Talk, text: str) -> bool:
     """A colleague's message. False when it is no answer to a case: then they speak as a resident, or on patrol."""
     if await acts.completes(talk, text):
         return True
-    if talk.photo_refused or is_foreign(text):
+    number, rest = words.case_number(text)
+    if talk.photo_refused or (is_foreign(text) and not number):
         return False
     if talk.dialogue.draft is not None:
         return False
@@ -28,7 +29,6 @@ async def hear(talk: Talk, text: str) -> bool:
     if await patrol.hear(talk, text) or await whistling.asks_precedent(talk, text):
         return True
     desk = await talk.office.handling.on_my_desk(talk.speaker.person_id)
-    number, rest = words.case_number(text)
     if number:
         view = await talk.office.cases.by_number(talk.speaker.person_id, number)
         word = staff_words.read(rest, view.status, view.rung)

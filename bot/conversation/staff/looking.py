@@ -4,6 +4,7 @@ from datetime import datetime
 
 from bot.conversation import cards
 from bot.conversation.buttons import CaseDo, Rows, option
+from bot.conversation.capacity import capacity_line
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
@@ -37,8 +38,10 @@ async def desk(talk: Talk) -> None:
 async def show(talk: Talk, view: CaseView) -> None:
     """A case's card once more, as this person sees it."""
     talk.dialogue.focus = view.id
-    text, rows = cards.staff_card(view, capacity_in(talk, view), talk.now, talk.zone, head="这件事：")
-    await talk.answer(text, rows)
+    capacity = capacity_in(talk, view)
+    text, rows = cards.staff_card(view, capacity, talk.now, talk.zone, head="这件事：")
+    as_whom = capacity_line(capacity, talk.speaker.duties, talk.directory)
+    await talk.answer(f"{as_whom}\n{text}" if as_whom else text, rows)
 
 
 def capacity_in(talk: Talk, view: CaseView) -> str:
