@@ -19,7 +19,6 @@ from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
 from workflows.policy.permissions import (
-    NotAllowed,
     Relation,
     at_rung,
     capacity,
@@ -27,6 +26,7 @@ from workflows.policy.permissions import (
 )
 
 SYSTEM = "system"
+_HOLDERS = frozenset({Relation.PROPERTY, Relation.DEPARTMENT})
 PAUSED = frozenset({Status.WAITING_FOR_RESIDENT, Status.SUSPENDED})  # the rung's clock stands still
 CLOCK = "clock"
 REMIND = "remind"
@@ -441,9 +441,9 @@ class CaseFile:
         if not may_see(relations):
             raise CaseNotFound(case.id)
         rung = RUNG_OF.get(Status(case.status))
+        if relations & _HOLDERS and not await self._is_holder(person_id, case):
+            relations -= _HOLDERS  # they had it before: to see it, not to act on it
         role = capacity(action, frozenset(r for r in relations if at_rung(action, r, rung)))
-        if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
-            raise NotAllowed(action)
         destination(Status(case.status), action)
         return role
 
@@ -562,7 +562,8 @@ class CaseFile:
             return
         reopened, case.closed_at = case.closed_at is not None, None
         due = self._due_in(case, before, status, route, clock, due)
-        case.suspended_until = due if status is Status.SUSPENDED else None  # a wish for it lapses when it moves on
+        if status is not before:
+            case.suspended_until = due if status is Status.SUSPENDED else None  # a wish for it lapses when it moves on
         if status in PAUSED:
             # The rung's deadline is kept: it goes on from here when the pause is over.
             case.paused_at = self.now
