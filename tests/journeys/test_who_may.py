@@ -162,7 +162,7 @@ class Stage:
         async with self._town.app.database.reading() as session:
             row = (await session.execute(select(Chat).where(Chat.chat_key == chat))).scalar_one()
             pending = str((row.data or {}).get("pending"))
-        if pending == act:
+        if pending in (act, f"assist_{act}"):
             await self._town.says(who, self._words.get(act, "施工方、物业、居民商量，12月5日办，应该是园林局的事"))
         elif pending == f"{act}_unit":
             await self._town.says(who, "园林局")

@@ -13,8 +13,11 @@ from workflows.policy.permissions import Role
 from workflows.policy.places import Address
 
 _LOCATED = timedelta(minutes=15)  # so long a shared location is where one stands
-_NUMBER = r"(?:[（(]?(?:\d{1,2}|[一二三四五六七八九十])[)）、.．:：]|[①②③④⑤⑥⑦⑧⑨⑩]|第[一二三四五六七八九十\d]{1,2}[,，、:：条个处])"
-_ITEM = re.compile(rf"(?:^|[\n;；。])\s*{_NUMBER}(?!\d)\s*")
+_NUMBER = (
+    r"(?:[（(]?(?:\d{1,2}|[一二三四五六七八九十])[)）、．：]|\d{1,2}\.(?!\d)|[①②③④⑤⑥⑦⑧⑨⑩]"  # 12.5米 is no item
+    r"|第[一二三四五六七八九十\d]{1,2}[,，、:：条个处])"
+)
+_ITEM = re.compile(rf"(?:^|[\n;；。])\s*{_NUMBER}\s*")
 _MOST = 10
 _GOES_ROUND = (Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD, Role.LIAISON)
 
