@@ -17,7 +17,14 @@ TITLES = {
     "/home": "我家在哪",
     "/help": "怎么用",
 }
-STAFF_TITLES = {"/desk": "手头的事", "/digest": "简报", "/cases": "我的诉求", "/help": "怎么用"}
+STAFF_TITLES = {
+    "/desk": "手头的事",
+    "/patrol": "巡查",
+    "/upkeep": "定期维护",
+    "/digest": "简报",
+    "/cases": "我的诉求",
+    "/help": "怎么用",
+}
 
 
 async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands

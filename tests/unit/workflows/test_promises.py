@@ -288,6 +288,8 @@ class Paper:
         if before in (WAITING, SUSPENDED):
             assert self.paused is not None
             due, self.paused = self.due + max(now - self.paused, timedelta(0)), None
+            if before == SUSPENDED:
+                due = max(due, now + 6 * HOUR)
         usual = {TO_CONFIRM: now + 2 * DAY, TO_JUDGE: now + 3 * DAY}
         self._clock(now, due or usual.get(status) or self._time(now, status))
 
@@ -300,7 +302,7 @@ class Paper:
             if now < self.due:
                 self.history.append("remind")
                 self.reminds = self._reminder(now)
-        if self.rings <= now:
+        while self.status in OPEN and self.rings <= now:  # a pause that is over may leave a time that is over, too
             self._rings(now)
 
     def _rings(self, now: datetime) -> None:
