@@ -596,7 +596,9 @@ class CaseFile:
             case Status.TO_JUDGE:
                 return self._due(clock or limits.judge)
             case _ if before in PAUSED and case.paused_at is not None:
-                return ladder_policy.shifted(case.rung_due_at, case.paused_at, self.now)
+                goes_on = ladder_policy.shifted(case.rung_due_at, case.paused_at, self.now)
+                # Who wakes it must have a little time, also where it was laid aside when theirs was over.
+                return max(goes_on, self._due(limits.remind_before)) if before is Status.SUSPENDED else goes_on
             case _:
                 return due or self._due(clock or limits.clock_of(Rung(case.rung), route))
 

@@ -145,9 +145,11 @@ class Upkeep:
             return
         task.missed_at = self._file.now
         data = {"task": task.id, "day": task.due_on.isoformat()}
-        await self._tell_workers(plan, NoticeKind.UPKEEP_MISSED, **data)
         case = await self._file.case(plan.case_id)
         office = await self._file.people.at_rung(case, Rung.COMMUNITY)
+        above = {colleague.person_id for colleague in office}
+        workers = await self._workers(plan)
+        self._tell([c for c in workers if c.person_id not in above], plan, NoticeKind.UPKEEP_MISSED, **data)
         self._tell(office, plan, NoticeKind.UPKEEP_MISSED, overseer=True, **data)
         await self._news(case, plan, what="missed", day=task.due_on.isoformat(), work=plan.work)
 

@@ -130,7 +130,10 @@ def clock_line(view: CaseView, now: datetime, zone: tzinfo) -> str:
     """Both clocks in one line, overdue said plainly."""
     if not view.open:
         return ""
-    if view.status in (Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT, Status.SUSPENDED):
+    if view.status is Status.SUSPENDED and view.facts.suspension is not None:
+        until = day(view.facts.suspension.until, zone)
+        return f"挂账到{until}，到时自动恢复。您反映以来第{(now - view.opened_at).days + 1}天。"
+    if view.status in (Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT):
         return f"您反映以来第{(now - view.opened_at).days + 1}天。"
     late = (
         "这一步已经超时，正在催。"

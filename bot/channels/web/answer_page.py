@@ -130,7 +130,7 @@ class AnswerPage:
             link = self._opened(token)
             problem, photo_id = self._wrong(given), ""
             if not problem:
-                problem, photo_id = await self._photo(photo)
+                problem, photo_id = await self._photo(link, photo)
             if not problem:
                 problem = await self._answer(link, given, photo_id)
             if problem:
@@ -152,20 +152,25 @@ class AnswerPage:
             return say("need.future_day")
         return ""
 
-    async def _photo(self, photo: UploadFile | None) -> tuple[str, str]:
-        """(what is wrong with it, its id): checked by content and drawn anew, like every photo."""
+    async def _photo(self, link: tuple[int, str], photo: UploadFile | None) -> tuple[str, str]:
+        """(what is wrong with it, its id): checked by content and drawn anew, like every photo.
+
+        Raises:
+            LinkRefused: nothing is kept for a link that is not good.
+        """
         limit = self._settings.channels.web.photo_limit_mb
         content = await photo.read(limit * 1024 * 1024 + 1) if photo is not None else b""
         if not content:
             return "", ""
+        async with self._database.reading() as session:
+            community = (await self._office(session).answer_links.look(*link)).view.community_id
         try:
             cleaned = await asyncio.to_thread(clean, content, limit)
         except PhotoRefused as refused:
             return say(refused.phrase, limit=limit), ""
         await asyncio.to_thread(keep, self._settings.storage, cleaned)
         async with self._database.writing() as session:
-            office = self._office(session)
-            await office.photos.register(cleaned, office.directory.communities[0].id, None)
+            await self._office(session).photos.register(cleaned, community, None)
         return "", cleaned.id
 
     async def _answer(self, link: tuple[int, str], given: Given, photo_id: str) -> str:

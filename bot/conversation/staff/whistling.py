@@ -19,7 +19,11 @@ from workflows.rulings import Precedent, Rule
 PENDING = frozenset({"whistle", "ask_whistle"})  # waits for the reason, then for a photo or why there is none
 CHOOSING = frozenset({"whistle_unit", "ask_whistle_unit", "assist_unit"})  # waits for the name of a department
 _NO_PHOTO = re.compile(r"[，,；;。 ]*(无照片|没有?照片|没照片|没拍照?|拍不了)[，,：:；;。 ]*")
-_ASKS_PRECEDENT = re.compile(r"^/?(判例|归属|归谁管|以前怎么(判|定|裁定)的?)[:：,，\s]*(?P<what>.*)$", re.DOTALL)
+_ASKS_PRECEDENT = re.compile(
+    r"^/?(判例|(归属|归谁管)(?=[:：?？\s]|$)|以前怎么(判|定|裁定)的?)[:：,，\s]*(?P<what>.*)$", re.DOTALL
+)
+_CALLS = re.compile(r"申请|吹(个)?哨|牵头|协助|主办|部门|[给请转到由让吧了的，,。！!、：: ]")
+_A_REASON = 4  # characters that are left when the call itself and its names are taken away
 _LEADS = re.compile(r"牵头|主办|为主")
 
 
@@ -61,10 +65,19 @@ async def _begin(talk: Talk, act: str, case_id: int, note: str, unit_id: int, *,
     begun = d.pending_note if d.pending == f"{act}_unit" and d.pending_case == case_id else ""
     d.pending, d.pending_case, d.pending_unit = act, case_id, unit_id
     d.pending_note, d.pending_step, d.pending_units = "", "", named[1:]
-    if note or begun:
-        await told(talk, note or begun, case_id)
+    said = note or begun
+    if said and _gives_a_reason(talk, view, said):
+        await told(talk, said, case_id)
         return
     await talk.say("prompt.whistle", unit=talk.directory.unit(unit_id).name)
+
+
+def _gives_a_reason(talk: Talk, view: CaseView, said: str) -> bool:
+    """吹哨给水务局 names whom, and not why."""
+    rest = said
+    for unit in talk.directory.units_of(view.community_id, "department"):
+        rest = rest.replace(unit.name, "").replace(short_name(unit.name), "")
+    return len(_CALLS.sub("", rest)) >= _A_REASON
 
 
 async def told(talk: Talk, text: str, case_id: int) -> None:
@@ -204,9 +217,14 @@ def named_departments(talk: Talk, view: CaseView, text: str) -> list[int]:
 
 def _at(name: str, text: str) -> int:
     """Where a department is named, by its whole or its usual short name: 水务局 for 呼和浩特市水务局."""
-    short = re.sub(r"^.*?(市|区|县|旗)", "", name)
+    short = short_name(name)
     at = text.find(name)
     return at if at >= 0 or len(short) < 3 else text.find(short)
+
+
+def short_name(name: str) -> str:
+    """水务局 for 呼和浩特市水务局."""
+    return re.sub(r"^.*?(市|区|县|旗)", "", name)
 
 
 def department_rows(talk: Talk, view: CaseView, *, everybody: bool = False) -> Rows:
