@@ -6,7 +6,9 @@ from typing import Any
 
 from bot.conversation import cards, digest_text
 from bot.conversation.buttons import CaseDo, DigestMore, Rows, TakeAlert, keyboard, option
+from bot.conversation.capacity import capacity_line
 from bot.conversation.phrases import say
+from bot.conversation.upkeep_words import upkeep_words
 from bot.processes.postbox import Postbox
 from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
@@ -32,6 +34,10 @@ _HEADS = {
     "not_fixed_objected": "网格说不属实，居民不同意，请您再看：",
     "not_fixed_not": "居民说没有解决，升到您这里：",
     "not_confirmed": "网格员现场看过，还没好，请接着办：",
+    "whistle_wanted": "网格申请吹哨，请社区审核：",
+    "assist": "社区吹哨，请你们协助牵头单位办理：",
+    "woken": "挂账的日子到了（或提前恢复），请接着办：",
+    "sent_back": "社区没有吹哨，先退回来问一句：",
 }
 
 
@@ -39,6 +45,7 @@ _RETURNED = {
     "partly": "您报了办好，居民说只解决了一部分",
     "not": "您报了办好，居民说没有解决",
     "objected": "您说不属实，居民不同意",
+    "again": "您办好、居民说过解决的事，又犯了",
 }
 
 
@@ -58,8 +65,10 @@ class Announcer:
             if notice.case_id is not None and notice.case_id not in views:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None
+            as_whom = await _as_whom(office, notice)
             for text, rows, photo in await self._words(office, notice, view):
-                written += await self._write(office, notice, text, rows, photo, awake)
+                said = f"{as_whom}\n{text}" if as_whom and not photo else text
+                written += await self._write(office, notice, said, rows, photo, awake)
         return written
 
     async def _write(self, office: Office, notice: Notice, text: str, rows: Rows, photo: str, awake: int | None) -> int:
@@ -120,6 +129,8 @@ class Announcer:
                 text, rows = cards.staff_card(
                     view, notice.capacity, now, zone, head=_HEADS[str(data.get("reason", ""))]
                 )
+                if data.get("text"):
+                    text += f"\n社区问：{data['text']}"
                 first = [(text, rows, "")]
                 return [*first, *(("现场照片", [], photo) for photo in view.photos[-3:])]
             case NoticeKind.HELP:
@@ -142,7 +153,7 @@ class Announcer:
                 return [(text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.CONFIRM:
                 text = f"{head}\n{view.holder}说{_how(view)}：{view.result or '见照片'}\n请到现场看一眼。"
-                return [*_repair(view), (text, cards.staff_rows(view, notice.capacity), "")]
+                return [*_before_and_after(view), (text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.ADDED:
                 photos: list[tuple[str, Rows, str]] = [
                     ("居民补充的照片", [], str(photo)) for photo in data.get("photos", [])
@@ -154,6 +165,14 @@ class Announcer:
                 return [(f"{head}\n{_RETURNED[str(data.get('verdict'))]}{said}", [], "")]
             case NoticeKind.RULING:
                 return [self._ruling(view, notice, head)]
+            case NoticeKind.FLAGGED:
+                return [self._flagged(view, notice, head)]
+            case NoticeKind.SUSPENSION:
+                day = cards.day(datetime.fromisoformat(str(data["until"])), zone)
+                text = say("suspension.asked", head=head, holder=view.holder, reason=mask(str(data["text"])), day=day)
+                return [(text, cards.suspension_rows(view), "")]
+            case NoticeKind.UPKEEP_TASK | NoticeKind.UPKEEP_MISSED | NoticeKind.UPKEEP_NEWS | NoticeKind.SEASON:
+                return upkeep_words(notice, head)
             case NoticeKind.PROGRESS:
                 return [(self._progress(view, data, head, now), [], "")]
             case NoticeKind.SUPPLY:
@@ -182,10 +201,30 @@ class Announcer:
             "head": f"楼栋长说：{text}",
             "convene": f"要开协调会：{text}",
             "agree": f"各方商量好了：{text}",
+            "keep": f"社区自己来办，不用吹哨：{text}",
+            "assist_done": f"{notice.data.get('who')}（协助）答复：办好了。{text}",
+            "assist_plan": f"{notice.data.get('who')}（协助）答复：有计划。{text}",
+            "assist_refuse": f"{notice.data.get('who')}（协助）答复：不属于他们。{text}",
+            "suspended": f"书记同意挂账到{self._until(notice)}：{text}",
+            "not_suspended": f"书记不同意挂账：{text}",
+            "absorbed": f"另一件并了进来，居民说：{text}",
+            "split": f"拆出去另外登记的：{text}",
             "whistle_done": f"{view.holder}答复：已解决。{text}",
             "whistle_plan": f"{view.holder}答复：有计划。{text}",
         }[str(notice.data["what"])]
         return f"{head}\n{said}".rstrip("：")
+
+    def _until(self, notice: Notice) -> str:
+        until = notice.data.get("until")
+        return cards.day(datetime.fromisoformat(str(until)), self._zone) if until else ""
+
+    @staticmethod
+    def _flagged(view: CaseView, notice: Notice, head: str) -> tuple[str, Rows, str]:
+        data = notice.data
+        said = f"：{mask(str(data['text']))}" if data.get("text") else ""
+        again = "已经三番五次，" if data.get("flagged") else ""
+        text = f"{head}\n居民第{data['times']}次说没有解决{said}\n{again}请书记亲自过问。"
+        return text, cards.staff_rows(view, notice.capacity), ""
 
     def _ruling(self, view: CaseView, notice: Notice, head: str) -> tuple[str, Rows, str]:
         data = notice.data
@@ -213,6 +252,9 @@ class Announcer:
             "convened": f"正在请各方商量：{text}",
             "planned": f"{view.holder}说：{text}\n到时候我会再来问您。",
             "reported": f"{view.holder}说{_how(view)}：{text or '见照片'}\n网格员去现场看过后，我再来问您。",
+            "suspended": say("suspension.told", reason=text, day=_day_of(data, self._zone)),
+            "woken": f"挂账的这件事恢复办理了，现在由{view.holder}负责，最晚{due}前有回音。",
+            "split": f"您反映的【{who}】里有两件事，这一件单独登记了：{text}\n现在由{view.holder}负责，最晚{due}前有回音。",
             "no_news": f"还在办，现在由{view.holder}负责，我盯着。{cards.clock_line(view, now, self._zone)}",
         }[str(data["news"])]
         return f"{head}\n{said}"
@@ -230,12 +272,17 @@ class Announcer:
             if notice.kind is NoticeKind.VERDICT_AGAIN:
                 lines.append("过几天还没有您的答复，就先办结，但不算您满意；以后随时可以再打开。")
             text = "\n".join(lines)
-        photos = [] if again else _repair(view)
+        photos = [] if again else _before_and_after(view)
         return [*photos, (text, cards.verdict_rows(view), "")]
 
     @staticmethod
     def _closed(view: CaseView, notice: Notice, head: str) -> str:
         how = str(notice.data.get("how"))
+        if how == "merged":
+            into = notice.data["into"]
+            if notice.capacity == "reporter":
+                return f"{head}\n和【{into}】是同一件事，并到一起办了。以后的进展都在【{into}】里告诉您。"
+            return f"{head}\n并到【{into}】里了，这一件不用再办。"
         if notice.capacity == "reporter":
             return {
                 "solved": f"{head}\n有邻居说解决了，这件事办结。您那里要是没好，直接告诉我，我再打开。",
@@ -314,11 +361,26 @@ class Announcer:
         return short, [[more]] if detail else [], ""
 
 
+async def _as_whom(office: Office, notice: Notice) -> str:
+    """For whom holds several posts: in which of them they are told of this case."""
+    if notice.case_id is None or notice.capacity in ("", "reporter"):
+        return ""
+    return capacity_line(notice.capacity, await office.people.posts(notice.to), office.directory)
+
+
+def _day_of(data: Any, zone: tzinfo) -> str:
+    until = data.get("until")
+    return cards.day(datetime.fromisoformat(str(until)), zone) if until else ""
+
+
 def _how(view: CaseView) -> str:
     """How it came out: an agreement is not called a repair."""
     return {"negotiated": "各方商量好了"}.get(view.result_kind, "办好了")
 
 
-def _repair(view: CaseView) -> list[tuple[str, Rows, str]]:
-    """The newest photo of the repair, where there is one."""
-    return [("处理后的照片", [], photo) for photo in view.result_photos[-1:]]
+def _before_and_after(view: CaseView) -> list[tuple[str, Rows, str]]:
+    """The newest photo of the repair, where there is one, beside how it was."""
+    before: list[tuple[str, Rows, str]] = (
+        [("处理前的照片", [], photo) for photo in view.facts.before_photos[-1:]] if view.result_photos else []
+    )
+    return [*before, *(("处理后的照片", [], photo) for photo in view.result_photos[-1:])]

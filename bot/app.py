@@ -22,12 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import demo
 from bot.announcer import Announcer
+from bot.channels.web.answer_page import AnswerPage
 from bot.channels.web.messenger import CHANNEL as WEB
 from bot.channels.web.messenger import Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
 from bot.channels.web.relay import Relay
 from bot.clock import Clock, SystemClock
-from bot.conversation import resident, routers
+from bot.conversation import resident, routers, staff
 from bot.conversation.dialogue import Dialogue, restored
 from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
@@ -59,6 +60,7 @@ from workflows.models import Chat, Community, FollowUp
 from workflows.office import Office
 from workflows.people import People
 from workflows.policy.permissions import Role
+from workflows.upkeep import SEASON, UPKEEP
 
 if TYPE_CHECKING:
     from bot.channels.telegram import TelegramPolling
@@ -104,6 +106,7 @@ class App:
         self.directory = Directory()
         self.chairs: list[Chair] = []
         self.roles = settings.process.roles
+        self.secret = _secret(settings.storage)
         self.hub = Hub()
         # On SQLite there are no others: nobody to be woken by, and nobody to share with.
         several = not self.database.sqlite
@@ -115,6 +118,9 @@ class App:
         quiet = None if settings.demo.enabled else settings.quiet()
         self.announcer = Announcer(settings.zone, quiet)
         self.messengers: dict[str, Messenger] = {WEB: WebMessenger(self.database, self.hub, self.clock)}
+        self.answer_page = AnswerPage(
+            self.settings, self.database, self.clock, self.office, self.announcer, self.secret
+        )
         self.fetchers: dict[str, Fetch] = {}
         self.paces = {WEB: Pace(settings.channels.web.per_second)}
         self.storage = TurnStorage()
@@ -135,6 +141,7 @@ class App:
         look = LOOK_SECONDS if several else 0.5
         self.courier = Courier(self.database, self.messengers, self.paces, self.clock, self.desk, look)
         self.turns.done = self.courier.wake
+        self.answer_page.answered = self.courier.wake.set
         self.scheduler = AsyncIOScheduler(timezone=settings.zone)
         self._ticking = asyncio.Lock()
         self._clock_moved = asyncio.Event()
@@ -163,7 +170,7 @@ class App:
             self.hub,
             self.clock,
             lambda: self.directory,
-            _secret(self.settings.storage),
+            self.secret,
             self.settle,
             lambda: self.chairs,
         )
@@ -384,6 +391,8 @@ class App:
                 "digest": office.digests.due,
                 ALERT: office.alerts.due,
                 EXPIRE: self.expiry(session).due,
+                UPKEEP: office.upkeep.due,
+                SEASON: office.upkeep.season_due,
                 DRAFT: lambda row: self._draft_due(session, row),
                 REREAD: lambda row: self._reread_due(session, row),
             }
@@ -444,15 +453,17 @@ class App:
     async def _event(self, session: AsyncSession, row: FollowUp, event: str, text: str) -> None:
         """Something nobody typed goes through the inbox like everything else: in order, once, in a turn."""
         chat_key = row.data["chat_key"]
-        message = {
+        update = {"update_id": 0, "message": self._message(chat_key, text), "xiaoshao": {"event": event}}
+        arriving = self.inbox.arriving(row.data["channel"], f"{event}:{row.id}", chat_key, update)
+        Postbox.of(session).put(arriving)
+
+    def _message(self, chat_key: str, text: str) -> dict[str, Any]:
+        return {
             "message_id": 0,
             "date": int(self.clock.now().timestamp()),
             "chat": {"id": int(chat_key), "type": "private"},
             "text": text,
         }
-        update = {"update_id": 0, "message": message, "xiaoshao": {"event": event}}
-        arriving = self.inbox.arriving(row.data["channel"], f"{event}:{row.id}", chat_key, update)
-        Postbox.of(session).put(arriving)
 
     # ---- hooks of a turn
 
@@ -476,6 +487,7 @@ class App:
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
             channel=turn.inbound.channel,
+            answer_token=self.answer_page.token,
         )
         return {"talk": talk}
 
@@ -527,6 +539,18 @@ class App:
         turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
+        self._read_later(session, turn, talk)
+
+    def _read_later(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
+        """Each item of a list gets a turn of its own, read by itself, in this chat's order."""
+        inbound = turn.inbound
+        for n, (event, words, photo) in enumerate(talk.later):
+            noted = {"event": event, **({"photo_id": photo} if photo else {})}
+            update = {"update_id": 0, "message": self._message(inbound.chat_key, words), "xiaoshao": noted}
+            arriving = self.inbox.arriving(inbound.channel, f"{event}:{inbound.id}:{n}", inbound.chat_key, update)
+            Postbox.of(session).put(arriving)
+        if talk.later:
+            self.inbox.arrived.set()
 
     async def _remember_draft(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
         """An unfinished report is never forgotten: it is opened as it is when its time has come."""
@@ -561,6 +585,8 @@ class App:
             await resident.draft_expired(talk)
         elif event == "reread":
             await resident.reread(talk)
+        elif event == "finding":
+            await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
         chat_id = int(turn.inbound.chat_key)
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)

@@ -112,6 +112,7 @@ def build_http(app: "App", page: Page) -> FastAPI:
         """For Prometheus."""
         return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
+    http.include_router(app.answer_page.router())
     if app.settings.channels.web.enabled:
         http.include_router(page.router())
     if app.settings.channels.telegram.how == "webhook":

@@ -202,11 +202,14 @@ class LadderSetting(Section):
     judge_again: ClockSetting = _span(4)
     supply: ClockSetting = _span(3)
     remind_before: ClockSetting = _span(6, "hours")
+    remind_department: tuple[ClockSetting, ...] = (_span(2), _span(6, "hours"))
     alert: ClockSetting = _span(10, "minutes")
     chase: ClockSetting = _span(2)
     reopen_days: int = Field(30, ge=0)
     flag_refusals: int = Field(3, ge=1)
     flag_reopenings: int = Field(3, ge=1)
+    secretary_after: int = Field(2, ge=1)
+    answer_link: ClockSetting = _span(10)
 
     @field_validator("clocks")
     @classmethod
@@ -428,11 +431,14 @@ class Settings(BaseSettings):
             judge_again=setting.judge_again.clock(),
             supply=setting.supply.clock(),
             remind_before=setting.remind_before.clock(),
+            remind_department=tuple(clock.clock() for clock in setting.remind_department),
             alert=setting.alert.clock(),
             chase=setting.chase.clock(),
             reopen_days=setting.reopen_days,
             flag_refusals=setting.flag_refusals,
             flag_reopenings=setting.flag_reopenings,
+            secretary_after=setting.secretary_after,
+            answer_link=setting.answer_link.clock(),
         )
 
     def doubtful_departments(self, directory: "Directory") -> list["DoubtfulDepartment"]:

@@ -81,6 +81,17 @@ class Town:
         await self.settled()
         return await self.heard(who)
 
+    async def shares_location(self, who: str, lat: float, lon: float) -> str:
+        """Somebody shares where they are, as Telegram does."""
+        await self.heard(who)
+        chat, number = self.chat(who), next(self._numbers)
+        update = self._message(number, chat, "")
+        del update["message"]["text"]
+        update["message"]["location"] = {"latitude": lat, "longitude": lon}
+        await self.app.inbox.receive(CHANNEL, f"{chat}:{number}", chat, update)
+        await self.settled()
+        return await self.heard(who)
+
     async def taps(self, who: str, label: str) -> str:
         """Somebody taps the newest button with these words in their chat.
 

@@ -9,8 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from workflows.case_facts import Facts, FactsOf
 from workflows.directory import Directory
-from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter, Whistle
+from workflows.models import Case, CaseCounter, CaseEvent, FollowUp, Media, Person, Reporter, RoutingRule, Whistle
 from workflows.notices import Notice, NoticeKind
 from workflows.people import People
 from workflows.policy import ladder as ladder_policy
@@ -32,6 +33,8 @@ from workflows.policy.permissions import (
 from workflows.policy.privacy import mask
 
 SYSTEM = "system"
+_HOLDERS = frozenset({Relation.PROPERTY, Relation.DEPARTMENT})
+PAUSED = frozenset({Status.WAITING_FOR_RESIDENT, Status.SUSPENDED})  # the rung's clock stands still
 CLOCK = "clock"
 REMIND = "remind"
 PROGRESS = "progress"
@@ -56,18 +59,35 @@ ACTION_OF_ACT = {
     "not_fixed": Action.NOT_FIXED,
     "note": Action.COMMENT,
     "whistle": Action.BLOW_WHISTLE,
+    "ask_whistle": Action.PROPOSE_WHISTLE,
+    "send_whistle": Action.BLOW_WHISTLE,
+    "send_back": Action.SEND_BACK,
+    "keep": Action.KEEP,
+    "assist": Action.CALL_ASSISTANT,
+    "assist_done": Action.ASSIST,
+    "assist_plan": Action.ASSIST,
+    "assist_refuse": Action.ASSIST,
+    "link": Action.ISSUE_LINK,
+    "suspend": Action.ASK_SUSPENSION,
+    "suspend_yes": Action.SUSPEND,
+    "suspend_no": Action.REFUSE_SUSPENSION,
+    "wake": Action.WAKE,
+    "upkeep": Action.UPKEEP,
+    "merge": Action.MERGE,
+    "split": Action.SPLIT,
 }
 
 # The post in which somebody is told, as they stand to the case.
-_RELATION_OF_POST = {
-    "grid_worker": Relation.GRID_WORKER,
-    "branch_secretary": Relation.BRANCH,
-    "building_head": Relation.BUILDING_HEAD,
-    "liaison": Relation.BUILDING_HEAD,
-    "property_staff": Relation.PROPERTY,
-    "community_secretary": Relation.COMMUNITY,
-    "community_staff": Relation.COMMUNITY,
-    "department_liaison": Relation.DEPARTMENT,
+_RELATIONS_OF_POST = {
+    "grid_worker": (Relation.GRID_WORKER,),
+    "branch_secretary": (Relation.BRANCH,),
+    "building_head": (Relation.BUILDING_HEAD,),
+    "liaison": (Relation.BUILDING_HEAD,),
+    "property_staff": (Relation.PROPERTY,),
+    "community_secretary": (Relation.COMMUNITY, Relation.SECRETARY),
+    "community_staff": (Relation.COMMUNITY,),
+    "department_liaison": (Relation.DEPARTMENT,),
+    "assisting_department": (Relation.ASSISTANT,),
 }
 
 
@@ -76,14 +96,15 @@ def may_tap(act: str, post: str, status: Status) -> bool:
 
     Only for drawing cards: the use case checks again whoever taps.
     """
-    action, relation = ACTION_OF_ACT.get(act), _RELATION_OF_POST.get(post)
+    action = ACTION_OF_ACT.get(act)
     if action is None:
         return True
-    if relation is None or (status, action) not in TRANSITIONS:
+    if (status, action) not in TRANSITIONS:
         return False
-    return at_rung(action, relation, RUNG_OF.get(status))
+    return any(at_rung(action, relation, RUNG_OF.get(status)) for relation in _RELATIONS_OF_POST.get(post, ()))
 
 
+NO_FACTS = Facts()
 Tell = Callable[[Notice], None]
 
 
@@ -158,6 +179,9 @@ class CaseView:
     refused_by: tuple[int, ...] = ()  # departments that have refused it
     whistle_reason: str = ""  # why the community called the department that has it
     contact: str = ""  # for a department: the grid worker's name and number, never the resident's
+    whistle_due_at: datetime | None = None  # of the department that has it: by when it is to answer
+    proactive: bool = False  # 未诉先办: found on patrol
+    facts: Facts = NO_FACTS
 
     @property
     def open(self) -> bool:
@@ -203,8 +227,37 @@ class CaseFile:
         return found
 
     def route(self, case: Case) -> Route:
-        """The row of the routing table that this case follows."""
-        return self.rules.ladder.route(case.category, f"{case.text} {case.place_text}", case.estate_text)
+        """The row of the routing table that this case follows; an accepted ruling names its department before it."""
+        table = self.rules.ladder.route(case.category, f"{case.text} {case.place_text}", case.estate_text)
+        if case.routing_rule_id is None or case.department_unit_id is None:
+            return table
+        return ladder_policy.ruled(table, self.directory.unit(case.department_unit_id).name)
+
+    async def _rule_for(self, case: Case) -> RoutingRule | None:
+        """The newest rule of this community, made from a ruling, that speaks of such a case."""
+        rows = await self.session.execute(
+            select(RoutingRule)
+            .where(
+                RoutingRule.community_id == case.community_id,
+                RoutingRule.category == case.category,
+                RoutingRule.ended_at.is_(None),
+                RoutingRule.estate_text.in_(["", case.estate_text]),
+            )
+            .order_by(RoutingRule.id.desc())
+        )
+        words = f"{case.text} {case.place_text}"
+        return next((rule for rule in rows.scalars() if rule.word in words), None)
+
+    async def _routed(self, case: Case) -> Route:
+        """Where the case goes, decided anew: by an accepted ruling, else by the table; and which department answers."""
+        rule = await self._rule_for(case)
+        case.routing_rule_id = rule.id if rule is not None else None
+        case.department_unit_id = rule.department_unit_id if rule is not None else None
+        route = self.route(case)
+        if rule is None and route.department:
+            named = self.directory.department(case.community_id, route.department)
+            case.department_unit_id = named.id if named is not None else None
+        return route
 
     def around(self, case: Case) -> frozenset[Rung]:
         """Rungs that are gone around because the complaint is about them."""
@@ -256,6 +309,8 @@ class CaseFile:
         photos = (
             await self.session.execute(select(Media.id).where(Media.case_id == case.id).order_by(Media.created_at))
         ).scalars()
+        every = tuple(photos)
+        repair = await self._result_photos(case) if case.result_kind == "done" else ()
         holder = self.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
         department = self.directory.unit(case.department_unit_id) if case.department_unit_id is not None else None
         about = []
@@ -291,12 +346,14 @@ class CaseFile:
             result=mask(case.result),
             result_kind=case.result_kind,
             reporters=reporters,
-            photos=tuple(photos),
+            photos=every,
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
             on_behalf_of=mask(first or ""),
-            result_photos=await self._result_photos(case) if case.result_kind == "done" else (),
+            result_photos=repair,
+            proactive=case.proactive,
+            facts=await FactsOf(self.session, self.directory).read(case, every, repair),
             proposed=await self._proposed(case) if case.refusals else "",
             refused_by=await self._refused_by(case) if case.refusals else (),
             **(await self._whistle(case) if Rung(case.rung) is Rung.DEPARTMENT else {}),
@@ -317,7 +374,7 @@ class CaseFile:
     async def _proposed(self, case: Case) -> str:
         row = await self.session.execute(
             select(Whistle.proposed_owner)
-            .where(Whistle.case_id == case.id, Whistle.state == "refused")
+            .where(Whistle.case_id == case.id, Whistle.state == "refused", Whistle.lead.is_(True))
             .order_by(Whistle.id.desc())
             .limit(1)
         )
@@ -329,19 +386,25 @@ class CaseFile:
         )
         return tuple(rows.scalars())
 
-    async def _whistle(self, case: Case) -> dict[str, str]:
+    async def _whistle(self, case: Case) -> dict[str, Any]:
         """Of the last whistle: why it was blown, and whom of the grid to ring."""
         row = await self.session.execute(
-            select(Whistle.reason, Person.name, Person.phone)
+            select(
+                Whistle.reason,
+                func.coalesce(Whistle.planned_for, Whistle.due_at).label("due_at"),
+                Person.name,
+                Person.phone,
+            )
             .join(Person, Whistle.contact_person_id == Person.id)
-            .where(Whistle.case_id == case.id)
+            .where(Whistle.case_id == case.id, Whistle.lead.is_(True))
             .order_by(Whistle.id.desc())
             .limit(1)
         )
         found = row.first()
         if found is None:
             return {}
-        return {"whistle_reason": mask(found.reason), "contact": f"{found.name} {found.phone}".strip()}
+        contact = f"{found.name} {found.phone}".strip()
+        return {"whistle_reason": mask(found.reason), "contact": contact, "whistle_due_at": found.due_at}
 
     async def history(self, case: Case) -> list[Line]:
         """The record, oldest first, with the names of those who acted."""
@@ -385,12 +448,13 @@ class CaseFile:
         if not may_see(relations):
             raise CaseNotFound(case.id)
         rung = RUNG_OF.get(Status(case.status))
-        able = frozenset(r for r in relations if at_rung(action, r, rung))
+        theirs = relations
+        if relations & _HOLDERS and not await self._is_holder(person_id, case):
+            theirs = relations - _HOLDERS  # they had it before: to see it, not to act on it
+        able = frozenset(r for r in theirs if at_rung(action, r, rung))
         if not WHO.get(action, frozenset()) & able:
             raise NotAllowed(action, case.id)
         role = capacity(action, able)
-        if role in (Relation.PROPERTY, Relation.DEPARTMENT) and not await self._is_holder(person_id, case):
-            raise NotAllowed(action, case.id)
         if judges_own_work(action, relations, Rung(case.rung), await self._settled_it(person_id, case, action)):
             raise OwnWork(action, case.id)
         destination(Status(case.status), action)
@@ -432,15 +496,13 @@ class CaseFile:
 
     async def open(self, case: Case, actor_id: int | None, role: str, data: Mapping[str, Any]) -> Case:
         """Number a new case, put it on its first rung and start both clocks."""
-        route = self.route(case)
+        route = await self._routed(case)
         case.number = await self._number(case.community_id)
         case.opened_at = self.now
         case.whole_due_at = self._due(self.rules.ladder.whole)
-        department = self.directory.department(case.community_id, route.department) if route.department else None
-        if department is None:
+        if case.department_unit_id is None:
             answering = self.directory.departments_for(case.community_id, case.category)
-            department = answering[0] if answering else None
-        case.department_unit_id = department.id if department else None
+            case.department_unit_id = answering[0].id if answering else None
         case.rung = ladder_policy.start(route, self.around(case))
         case.status = STATUS_OF[Rung(case.rung)]
         case.holder_unit_id = self._holder(case, Rung(case.rung))
@@ -449,6 +511,8 @@ class CaseFile:
         self.session.add(case)
         await self.session.flush()
         opened = {**data, **told_of_place(case), "whole_due": case.whole_due_at.isoformat()}
+        if case.routing_rule_id is not None:
+            opened["routing_rule"] = case.routing_rule_id
         self._record(case, Action.OPEN, "", actor_id, role, case.text, opened)
         self._schedule(case, CLOCK, case.rung_due_at)
         self._schedule(case, REMIND, self._remind_at(case))
@@ -486,7 +550,7 @@ class CaseFile:
             case To.RUNG:
                 status = STATUS_OF[old_rung]
             case To.NEXT:
-                status = STATUS_OF[ladder_policy.above(old_rung, route, self.around(case))]
+                status = STATUS_OF[self._higher(case, action, route)]
             case Status():
                 status = leads
         if status in RUNG_OF:
@@ -511,11 +575,16 @@ class CaseFile:
             return False
         return case.holder_unit_id != self._holder(case, rung)
 
+    def _higher(self, case: Case, action: Action, route: Route) -> Rung:
+        """One rung up; what was not solved again and again goes straight to the secretary's."""
+        rung, around = Rung(case.rung), self.around(case)
+        if action not in (Action.JUDGE_NOT, Action.REOPEN):
+            return ladder_policy.above(rung, route, around)
+        return ladder_policy.reopened_to(rung, route, around, case.reopened + 1, self.rules.ladder.secretary_after)
+
     async def start_again(self, case: Case, *, by: int | None, role: str) -> None:
         """Put an unworked case on its first rung anew, after what or where it is was put right."""
-        route = self.route(case)
-        department = self.directory.department(case.community_id, route.department) if route.department else None
-        case.department_unit_id = department.id if department else None
+        route = await self._routed(case)
         before = Status(case.status)
         case.rung = ladder_policy.start(route, self.around(case))
         case.status = STATUS_OF[Rung(case.rung)]
@@ -531,37 +600,50 @@ class CaseFile:
     ) -> None:
         if status in CLOSED:
             case.closed_at = self.now
-            case.paused_at = None
+            case.paused_at = case.suspended_until = None
             await self._stop(case)
             return
         reopened, case.closed_at = case.closed_at is not None, None
-        limits = self.rules.ladder
-        match status:
-            case Status.WAITING_FOR_RESIDENT:
-                case.paused_at = self.now
-                due = self._due(limits.supply)
-            case Status.TO_CONFIRM:
-                due = self._due(limits.confirm)
-            case Status.TO_JUDGE:
-                due = self._due(clock or limits.judge)
-            case _ if before is Status.WAITING_FOR_RESIDENT and case.paused_at is not None:
-                due = ladder_policy.shifted(case.rung_due_at, case.paused_at, self.now)
-            case _:
-                due = due or self._due(clock or limits.clock_of(Rung(case.rung), route))
-        if before is Status.WAITING_FOR_RESIDENT:
-            case.paused_at = None
-        if status is Status.WAITING_FOR_RESIDENT:
-            # The rung's deadline is kept: it goes on from here when the resident has answered.
+        due = self._due_in(case, before, status, route, clock, due)
+        if status is not before:
+            case.suspended_until = due if status is Status.SUSPENDED else None  # a wish for it lapses when it moves on
+        if status in PAUSED:
+            # The rung's deadline is kept: it goes on from here when the pause is over.
+            case.paused_at = self.now
             await self._arm(case, CLOCK, due)
             await self._arm(case, REMIND, None)
         else:
-            if before is not Status.WAITING_FOR_RESIDENT:
+            if before in PAUSED:
+                case.paused_at = None
+            else:
                 case.rung_started_at = self.now
             case.rung_due_at = due
             await self._arm(case, CLOCK, due)
             await self._arm(case, REMIND, self._remind_at(case))
         if reopened:
             self._schedule(case, PROGRESS, self.now + self.rules.no_news)
+
+    def _due_in(
+        self, case: Case, before: Status, status: Status, route: Route, clock: Clock | None, due: datetime | None
+    ) -> datetime:
+        """When the clock runs out that begins to run in this state."""
+        limits = self.rules.ladder
+        match status:
+            case Status.WAITING_FOR_RESIDENT:
+                return self._due(limits.supply)
+            case Status.SUSPENDED:
+                assert due is not None, "a case is laid aside to a day"
+                return due
+            case Status.TO_CONFIRM:
+                return self._due(limits.confirm)
+            case Status.TO_JUDGE:
+                return self._due(clock or limits.judge)
+            case _ if before in PAUSED and case.paused_at is not None:
+                goes_on = ladder_policy.shifted(case.rung_due_at, case.paused_at, self.now)
+                # Who wakes it must have a little time, also where it was laid aside when theirs was over.
+                return max(goes_on, self._due(limits.remind_before)) if before is Status.SUSPENDED else goes_on
+            case _:
+                return due or self._due(clock or limits.clock_of(Rung(case.rung), route))
 
     def _set_clock(self, case: Case, clock: Clock) -> None:
         case.rung_started_at = self.now
@@ -574,9 +656,15 @@ class CaseFile:
         """Some hours before the deadline; not at all where the rung's whole time is shorter than that twice over."""
         if Status(case.status) not in RUNG_OF:
             return None
-        ahead = due_at(self.now, self.rules.ladder.remind_before, self.rules.calendar, self.rules.zone) - self.now
-        at = case.rung_due_at - ahead
-        return at if at - self.now >= ahead else None
+        limits = self.rules.ladder
+        points = limits.remind_department if case.rung == Rung.DEPARTMENT else (limits.remind_before,)
+        return ladder_policy.next_reminder(
+            self.now, case.rung_due_at, [self._due(point) - self.now for point in points]
+        )
+
+    def next_reminder(self, case: Case) -> datetime | None:
+        """When whoever has it is reminded once more, after they just were."""
+        return self._remind_at(case)
 
     def _holder(self, case: Case, rung: Rung) -> int | None:
         """The unit answerable at this rung; where there is none, the community's party committee is."""
@@ -700,11 +788,11 @@ class CaseFile:
             told += 1
         return told
 
-    async def card(self, case: Case, *, reason: str = "") -> None:
+    async def card(self, case: Case, *, reason: str = "", text: str = "") -> None:
         """Put the case before those who work on it at its rung; where nobody is, before their overseers."""
         rung = Rung(case.rung)
         there = await self.people.at_rung(case, rung)
-        if not self.tell_each(there, case, NoticeKind.CARD, reason=reason):
+        if not self.tell_each(there, case, NoticeKind.CARD, reason=reason, text=text):
             self.tell_each(await self.people.overseers(case, rung), case, NoticeKind.OVERSEE, reason="nobody")
 
 

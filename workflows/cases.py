@@ -39,7 +39,10 @@ class NewReport:
     proactive: bool = False  # found on patrol, before anybody complained
     understood: str = ""  # what the NLU made of it, where a person chose another category
     confidence: float = 0.0
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)  # what the history keeps beside it
+    recurrence_of: int | None = None  # id of the case that was solved, and is back
+    opened_by: int | None = None  # a colleague who opened it for the reporter, in `capacity`
+    capacity: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,16 +85,18 @@ class Cases:
             about_committee=about.committee,
             about_grid=about.grid,
             proactive=report.proactive,
+            recurrence_of=report.recurrence_of,
             status=Status.WITH_GRID,
             rung=Rung.GRID_BRANCH,
         )
-        role = Role.GRID_WORKER if report.proactive else Relation.REPORTER
+        role = report.capacity or (Role.GRID_WORKER if report.proactive else Relation.REPORTER)
         data = {"category": report.category, "confidence": round(report.confidence, 3), "photos": list(report.photos)}
+        data |= report.extra
         if report.proactive:
             data["proactive"] = True
         if report.on_behalf_of:
             data["on_behalf_of"], data["consent"] = report.on_behalf_of, report.consent
-        await self._file.open(case, report.person_id, role, data)
+        await self._file.open(case, report.opened_by or report.person_id, role, data)
         self._file.session.add(
             Reporter(
                 community_id=case.community_id,
@@ -410,6 +415,47 @@ class Cases:
         case.verified = True
         await self._to_solver(case, solver, solver_unit, reason, verdict)
         await self._file.card(case, reason=f"not_fixed_{verdict}")
+        await self._to_the_secretary(case, reason)
+
+    async def _to_the_secretary(self, case: Case, reason: str) -> None:
+        """From the second time on the secretary is told in person; the third is flagged."""
+        limits = self._file.rules.ladder
+        if case.reopened < limits.secretary_after:
+            return
+        office = await self._file.people.at_rung(case, Rung.COMMUNITY)
+        secretaries = [colleague for colleague in office if colleague.role is Role.COMMUNITY_SECRETARY]
+        flagged = case.reopened >= limits.flag_reopenings
+        self._file.tell_each(secretaries, case, NoticeKind.FLAGGED, times=case.reopened, text=reason, flagged=flagged)
+
+    async def recurs(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
+        """又坏了: a solved case is back. A new case with a clock of its own, linked to the old one, at the same place.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+            NotPossible: it was not solved, or so long ago that it is another matter.
+        """
+        before = await self._file.case(case_id)
+        await self._file.authorise(person_id, before, Action.REOPEN)
+        limit = timedelta(days=self._file.rules.ladder.reopen_days)
+        late = before.closed_at is None or self._file.now - before.closed_at > limit
+        if Status(before.status) is not Status.SOLVED or late:
+            raise NotPossible(Status(before.status), Action.REOPEN)
+        view = await self.open(
+            NewReport(
+                person_id,
+                before.community_id,
+                before.category,
+                text,
+                address_of(before),
+                photos=tuple(photos),
+                recurrence_of=before.id,
+                extra={"recurrence_of": before.number},
+            )
+        )
+        solver = Rung(before.solved_at_rung or before.rung)
+        new = await self._file.case(view.id)
+        await self._to_solver(new, solver, before.holder_unit_id, text, "again")
+        return view
 
     async def _to_solver(self, case: Case, solver: Rung, solver_unit: int | None, text: str, verdict: str) -> None:
         """Whoever said that it was done hears it, where the case is no longer theirs; not those it is about."""

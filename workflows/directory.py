@@ -20,6 +20,7 @@ from workflows.policy.places import (
     find_doors,
     half_width,
     merge,
+    metres,
     room_number,
     unit_number,
 )
@@ -65,6 +66,8 @@ class EstateCard:
     name: str
     aliases: tuple[str, ...]
     committee: str
+    lat: float | None = None
+    lon: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,15 @@ class Directory:
             grids=[GridCard(g.id, g.community_id, g.name, g.branch_unit_id) for g in grids],
             estates=[
                 EstateCard(
-                    e.id, e.community_id, e.grid_id, e.property_unit_id, e.name, tuple(e.aliases or ()), e.committee
+                    e.id,
+                    e.community_id,
+                    e.grid_id,
+                    e.property_unit_id,
+                    e.name,
+                    tuple(e.aliases or ()),
+                    e.committee,
+                    float(e.lat) if e.lat is not None else None,
+                    float(e.lon) if e.lon is not None else None,
                 )
                 for e in estates
             ],
@@ -244,6 +255,16 @@ class Directory:
         return tuple(card for card in self.units_of(community_id, DEPARTMENT) if category in card.answers_for)
 
     # ---- addresses
+
+    def nearest(self, lat: float, lon: float, within_m: float = 600.0) -> EstateCard | None:
+        """The estate nearest to a point (degrees), of those whose coordinates are known; None when none is `within_m`."""
+        placed = [
+            (metres(lat, lon, e.lat, e.lon), e)
+            for e in self._estates.values()
+            if e.lat is not None and e.lon is not None
+        ]
+        near = [(away, e.id, e) for away, e in placed if away <= within_m]
+        return min(near)[2] if near else None
 
     def address_of(self, estate_id: int | None, building: str = "", unit: str = "", room: str = "") -> Address:
         """A registered home as an address; an empty one when there is no estate."""

@@ -12,7 +12,7 @@ from workflows.models import Case, FollowUp, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import due_at
-from workflows.policy.ladder import AskAgain, Chase, CloseUnanswered, Escalate, PassUnconfirmed, ResumeWork
+from workflows.policy.ladder import AskAgain, Chase, CloseUnanswered, Escalate, PassUnconfirmed, ResumeWork, Wake
 from workflows.policy.lifecycle import CLOSED, OPEN, RUNG_OF, Action, Rung, Status
 from workflows.policy.permissions import Relation
 
@@ -76,6 +76,9 @@ class FollowUps:
             await self._file.move(case, Action.REMIND)
             there = await self._file.people.at_rung(case, Rung(case.rung))
             self._file.tell_each(there, case, NoticeKind.REMINDER)
+            again = self._file.next_reminder(case)
+            if again is not None:
+                follow_up.done_at, follow_up.due_at = None, again
 
     async def _progress(self, case: Case, follow_up: FollowUp) -> None:
         """No news for a while: the resident hears who has it. Not while the ball is in their own court.
@@ -151,6 +154,10 @@ class FollowUps:
             case ResumeWork():
                 await self._file.move(case, Action.RESUME)
                 await self._file.card(case, reason="no_supply")
+            case Wake():
+                await self._file.move(case, Action.WAKE)
+                await self._file.card(case, reason="woken")
+                await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="woken")
             case PassUnconfirmed():
                 await self._file.move(case, Action.PASS_UNCONFIRMED)
                 await self._file.tell_reporters(case, NoticeKind.VERDICT, unconfirmed=True)

@@ -2,37 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select
 
-from workflows.case_file import CaseFile, CaseView
-from workflows.directory import UnitCard
-from workflows.models import Case, Correction, Media, Whistle
+from workflows.acting import Actor, Missing, person_of, signature
+from workflows.case_file import CaseView
+from workflows.models import Case, Whistle
 from workflows.notices import NoticeKind
 from workflows.people import Colleague
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import Clock
 from workflows.policy.lifecycle import Action, Rung, Status
-from workflows.policy.permissions import NotAllowed, Relation, Role
+from workflows.policy.permissions import Relation, Role
+from workflows.whistles import Whistles
+
+__all__ = ["Handling", "Missing"]
 
 
-class Missing(Exception):
-    """Something is needed before this can be done; `phrase` says what in words."""
-
-    def __init__(self, phrase: str) -> None:
-        super().__init__(phrase)
-        self.phrase = phrase
-
-
-class Handling:
+class Handling(Whistles):
     """The staff's side. One instance per transaction; every call checks that the person's post covers it."""
-
-    def __init__(self, file: CaseFile) -> None:
-        self._file = file
-
-    async def _start(self, person_id: int, case_id: int, action: Action) -> tuple[Case, Relation]:
-        case = await self._file.case(case_id)
-        return case, await self._file.authorise(person_id, case, action)
 
     # ---- 网格党支部
 
@@ -153,7 +142,7 @@ class Handling:
             )
         return await self._file.view(case)
 
-    async def report_result(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
+    async def report_result(self, actor: Actor, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
         """已解决, with a photo or a line of text. The grid worker looks, the resident judges.
 
         Raises:
@@ -161,12 +150,13 @@ class Handling:
         """
         if not text.strip() and not photos:
             raise Missing("need.result")
-        case, role = await self._start(person_id, case_id, Action.REPORT_RESULT)
+        case, role = await self._start(actor, case_id, Action.REPORT_RESULT)
         case.result, case.result_kind, case.verified = text, "done", True
-        data = {"photos": list(photos)} if photos else {}
-        await self._file.move(case, Action.REPORT_RESULT, by=person_id, role=role, note=text, data=data)
+        data: dict[str, Any] = {"photos": list(photos)} if photos else {}
+        data |= {**await self._lateness(case), **signature(actor)} if role is Relation.DEPARTMENT else {}
+        await self._file.move(case, Action.REPORT_RESULT, by=person_of(actor), role=role, note=text, data=data)
         await self._attach(case, photos)
-        await self._whistle_answered(case, "solved", text)
+        await self._whistle_answered(case, "solved", text, actor)
         await self._to_witnesses(case)
         if role is Relation.DEPARTMENT:
             await self._office_told(case, "done", text)
@@ -265,169 +255,11 @@ class Handling:
         await self._parties_told(case, person_id, "agree", agreement)
         return await self._file.view(case)
 
-    # ---- 吹哨
-
-    async def blow_whistle(
-        self, person_id: int, case_id: int, department_unit_id: int, reason: str, photo_note: str = ""
-    ) -> CaseView:
-        """The community's reviewed call to a department, with the grid worker's contact and 5 days.
-
-        After a refusal this is the ruling (归属): the case goes to another department without starting again.
-
-        Raises:
-            Missing: no reason, no photo and no word why, or a whistle that is not earned.
-            NotAllowed: the unit is no department of the case's own community.
-        """
-        if not reason.strip():
-            raise Missing("need.reason")
-        case, role = await self._start(person_id, case_id, Action.BLOW_WHISTLE)
-        self.department(case.community_id, department_unit_id, case_id)
-        view = await self._file.view(case)
-        if not view.photos and not photo_note:
-            raise Missing("need.photo")
-        if not await self._earned(case):
-            raise Missing("need.attempt")
-        grid_workers = await self._file.people.at_rung(case, Rung.GRID_BRANCH)
-        contact = grid_workers[0].person_id if grid_workers else person_id
-        ruling = case.refusals > 0
-        data = {"department": department_unit_id, "contact": contact, "ruling": ruling, "photo": photo_note or "photo"}
-        await self._file.move(
-            case,
-            Action.BLOW_WHISTLE,
-            by=person_id,
-            role=role,
-            note=reason,
-            data=data,
-            holder_unit_id=department_unit_id,
-        )
-        case.department_unit_id = department_unit_id
-        self._file.session.add(
-            Whistle(
-                community_id=case.community_id,
-                case_id=case.id,
-                department_unit_id=department_unit_id,
-                contact_person_id=contact,
-                reason=reason,
-                sent_by=person_id,
-                sent_at=self._file.now,
-                due_at=case.rung_due_at,
-                state="sent",
-            )
-        )
-        if ruling:
-            unit = self._file.directory.unit(department_unit_id)
-            self._file.session.add(
-                Correction(
-                    community_id=case.community_id,
-                    case_id=case.id,
-                    text=case.text,
-                    understood="ruling",
-                    corrected=(unit.name if unit else "")[:30],
-                    by_person_id=person_id,
-                    capacity=role,
-                    at=self._file.now,
-                )
-            )
-        await self._file.session.flush()
-        await self._arrived(case)
-        return await self._file.view(case)
-
-    def department(self, community_id: int, unit_id: int, case_id: int) -> UnitCard:
-        """A department that this community may call.
-
-        Raises:
-            NotAllowed: the unit is none, or another community's.
-        """
-        for unit in self._file.directory.units_of(community_id, "department"):
-            if unit.id == unit_id:
-                return unit
-        raise NotAllowed(Action.BLOW_WHISTLE, case_id)
-
-    async def _earned(self, case: Case) -> bool:
-        """A lower rung's attempt, or a category outside the community's powers; never a first resort."""
-        if self._file.route(case).works_at is Rung.DEPARTMENT or not self._file.has_property(case):
-            return True
-        return case.refusals > 0 or case.reopened > 0 or await self._file.attempted(case)
-
-    async def plan(self, person_id: int, case_id: int, text: str, on: datetime) -> CaseView:
-        """有计划: the department names the day; the clock runs to that day, the resident hears it.
-
-        Raises:
-            Missing: a day in the past.
-        """
-        if on <= self._file.now:
-            raise Missing("need.future_day")
-        case, role = await self._start(person_id, case_id, Action.PLAN)
-        await self._file.move(
-            case, Action.PLAN, by=person_id, role=role, note=text, data={"on": on.isoformat()}, due=on
-        )
-        case.result_kind = "planned"
-        await self._whistle_answered(case, "planned", text, planned_for=on)
-        await self._office_told(case, "plan", text)
-        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="planned", text=text, on=on.isoformat())
-        return await self._file.view(case)
-
-    async def _office_told(self, case: Case, how: str, text: str) -> None:
-        """The community blew the whistle: it hears what came of it."""
-        told = await self._file.people.at_rung(case, Rung.COMMUNITY)
-        self._file.tell_each(told, case, NoticeKind.ADDED, what=f"whistle_{how}", text=text)
-
-    async def refuse(self, person_id: int, case_id: int, reason: str, proposed: str = "") -> CaseView:
-        """不属于我, with a reason and the owner it proposes: back to the community for a ruling."""
-        if not reason.strip():
-            raise Missing("need.reason")
-        case, role = await self._start(person_id, case_id, Action.REFUSE)
-        unit = self._file.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
-        who = unit.name if unit else ""
-        case.refusals += 1
-        await self._file.move(
-            case, Action.REFUSE, by=person_id, role=role, note=reason, data={"refused_by": who, "proposed": proposed}
-        )
-        await self._whistle_answered(case, "refused", reason, proposed=proposed)
-        flagged = case.refusals >= self._file.rules.ladder.flag_refusals
-        self._file.tell_each(
-            await self._file.people.at_rung(case, Rung.COMMUNITY),
-            case,
-            NoticeKind.RULING,
-            who=who,
-            text=reason,
-            proposed=proposed,
-            flagged=flagged,
-        )
-        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="refused", who=who, text=reason)
-        return await self._file.view(case)
-
-    async def _whistle_answered(
-        self, case: Case, state: str, answer: str, *, proposed: str = "", planned_for: datetime | None = None
-    ) -> None:
-        await self._file.session.execute(
-            update(Whistle)
-            .where(Whistle.case_id == case.id, Whistle.state.in_(["sent", "planned"]))
-            .values(
-                state=state,
-                answered_at=self._file.now,
-                answer=answer,
-                proposed_owner=proposed[:120],
-                planned_for=planned_for,
-            )
-        )
-
     # ---- shared
-
-    async def _arrived(self, case: Case, *, found_true: bool = False) -> None:
-        """A rung has it now: its card to those who work there, news to those who wait."""
-        await self._file.card(case)
-        await self._file.tell_reporters(case, NoticeKind.PROGRESS, news="found_true" if found_true else "arrived")
 
     def _work_clock(self, case: Case) -> Clock:
         """Who takes it on gets as long as the property would have."""
         return self._file.rules.ladder.clock_of(Rung.PROPERTY, self._file.route(case))
-
-    async def _attach(self, case: Case, photos: Sequence[str]) -> None:
-        if photos:
-            await self._file.session.execute(
-                update(Media).where(Media.id.in_(photos), Media.case_id.is_(None)).values(case_id=case.id)
-            )
 
     async def on_my_desk(self, person_id: int, limit: int = 20) -> list[CaseView]:
         """What waits for this person in any of their posts, most pressing first."""
@@ -442,9 +274,17 @@ class Handling:
                         Case.status.in_([Status.WITH_GRID, Status.TO_CONFIRM]),
                     )
                 case Role.PROPERTY_STAFF | Role.DEPARTMENT_LIAISON:
+                    assisting = select(Whistle.case_id).where(
+                        Whistle.department_unit_id == post.unit_id, Whistle.lead.is_(False), Whistle.state == "sent"
+                    )
                     query = query.where(
-                        Case.holder_unit_id == post.unit_id,
-                        Case.status.in_([Status.WITH_PROPERTY, Status.WITH_DEPARTMENT]),
+                        or_(
+                            and_(
+                                Case.holder_unit_id == post.unit_id,
+                                Case.status.in_([Status.WITH_PROPERTY, Status.WITH_DEPARTMENT]),
+                            ),
+                            Case.id.in_(assisting),
+                        )
                     )
                 case Role.COMMUNITY_SECRETARY | Role.COMMUNITY_STAFF:
                     query = query.where(Case.community_id == post.community_id, Case.status == Status.WITH_COMMUNITY)

@@ -16,6 +16,8 @@ class NoticeKind(StrEnum):
     CONFIRM = "confirm"  # please look on the spot whether it is really done
     ADDED = "added"  # the resident has added something, or urges
     RETURNED = "returned"  # "not fixed": told to whoever said that it was
+    FLAGGED = "flagged"  # not solved again and again: told to the secretary in person
+    SUSPENSION = "suspension"  # 挂账 is asked for: the secretary decides
     RULING = "ruling"  # a department has refused: whose is it?
     HELP = "help"  # the building head is asked to look
     PROGRESS = "progress"  # news for the resident
@@ -25,6 +27,10 @@ class NoticeKind(StrEnum):
     CLOSED = "closed"
     ALERT = "alert"  # danger now
     ALERT_NEWS = "alert_news"  # somebody goes, has found something, says more, or says that it is over
+    UPKEEP_TASK = "upkeep_task"  # a round of a seasonal contract is due today
+    UPKEEP_MISSED = "upkeep_missed"  # its day has gone by without a word
+    UPKEEP_NEWS = "upkeep_news"  # for who reported it: promised, done, or missed
+    SEASON = "season"  # the next season comes up: again?
     HUMAN = "human"  # somebody wants a person
     DIGEST = "digest"
 

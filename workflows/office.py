@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.alerts import Alerts
+from workflows.answer_links import AnswerLinks
 from workflows.case_file import CaseFile, CaseView, Line, Rules
 from workflows.cases import Cases
 from workflows.digest import Digests
@@ -14,9 +15,14 @@ from workflows.follow_ups import FollowUps, Handler
 from workflows.handling import Handling
 from workflows.limits import Limits
 from workflows.media import Photos
+from workflows.merging import Merging
 from workflows.notices import Notice
+from workflows.patrols import Patrols
 from workflows.people import People
 from workflows.refusals import Refusals
+from workflows.rulings import Rulings
+from workflows.suspending import Suspending
+from workflows.upkeep import Upkeep
 
 
 class Office:
@@ -32,6 +38,12 @@ class Office:
         self.file = CaseFile(session, now, rules, directory, self.people, self.notices.append)
         self.cases = Cases(self.file)
         self.handling = Handling(self.file)
+        self.suspending = Suspending(self.file)
+        self.merging = Merging(self.file, self.cases)
+        self.upkeep = Upkeep(self.file)
+        self.patrols = Patrols(self.file)
+        self.rulings = Rulings(self.file)
+        self.answer_links = AnswerLinks(self.file, self.handling)
         self.alerts = Alerts(self.file)
         self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
         self.photos = Photos(session, now)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter
+from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter, Whistle
 from workflows.policy.lifecycle import Rung
 from workflows.policy.permissions import Relation, Role
 from workflows.policy.places import Address
@@ -181,7 +181,20 @@ class People:
             relation = await self._relation(post, case)
             if relation:
                 out.add(relation)
+            if relation is Relation.COMMUNITY and post.role == Role.COMMUNITY_SECRETARY:
+                out.add(Relation.SECRETARY)
+            if post.role == Role.DEPARTMENT_LIAISON and await self._assists(post, case):
+                out.add(Relation.ASSISTANT)
         return frozenset(out)
+
+    async def _assists(self, post: Post, case: Case) -> bool:
+        """Whether the department was called to help the one that leads."""
+        called = await self._session.execute(
+            select(Whistle.id)
+            .where(Whistle.case_id == case.id, Whistle.department_unit_id == post.unit_id, Whistle.lead.is_(False))
+            .limit(1)
+        )
+        return called.first() is not None
 
     async def _relation(self, post: Post, case: Case) -> Relation | None:
         match Role(post.role):

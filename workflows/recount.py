@@ -38,6 +38,7 @@ _STANDS = {
 }
 # A change of hands starts the step's clock anew, and so do these; a pause for the resident does not.
 _ANEW = frozenset({Action.TAKE_ON, Action.CONVENE, Action.PLAN, Action.ROUTE})
+_PAUSED = frozenset({Status.WAITING_FOR_RESIDENT, Status.SUSPENDED})
 _WORKED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED})
 
 
@@ -158,7 +159,7 @@ def _state(story: Story, known: Sequence[CaseEvent], start: datetime, moment: da
     if status not in CLOSED:
         tally["open"] += 1
         tally["overdue"] += story.due < moment
-        tally["overdue_step"] += _step_is_late(known) and status is not Status.WAITING_FOR_RESIDENT
+        tally["overdue_step"] += _step_is_late(known) and status not in _PAUSED
         if Rung(last.rung) is Rung.DEPARTMENT and status in (Status.WITH_DEPARTMENT, Status.WAITING_FOR_RESIDENT):
             marks = [_STANDS[Action(e.action)] for e in known if Action(e.action) in _STANDS]
             tally[marks[-1] if marks else "with_department"] += 1
@@ -177,7 +178,7 @@ def _step_is_late(known: Sequence[CaseEvent]) -> bool:
     """Whether whoever has it has been told that their time is over, and has no new one."""
     late = False
     for event in known:
-        paused = Status.WAITING_FOR_RESIDENT in (event.from_status, event.to_status)
+        paused = any(status in (event.from_status, event.to_status) for status in _PAUSED)
         if event.action == Action.OVERDUE:
             late = True
         elif event.action in _ANEW or (event.from_status != event.to_status and not paused):

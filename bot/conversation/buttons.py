@@ -59,6 +59,39 @@ class ToDepartment(CallbackData, prefix="d"):
     unit: Id
 
 
+class Assist(CallbackData, prefix="u"):
+    """Call this department to assist the one that leads."""
+
+    case: int
+    unit: int
+
+
+class MakeRule(CallbackData, prefix="r"):
+    """Make a routing rule of a ruling: place | estate | all; no: only this once."""
+
+    ruling: int
+    scope: str
+
+
+class EndRule(CallbackData, prefix="e"):
+    """Lay a routing rule down."""
+
+    rule: int
+
+
+class Round(CallbackData, prefix="o"):
+    """A round without findings, or one with."""
+
+    found: int
+
+
+class Upkeep(CallbackData, prefix="v"):
+    """Of a round (done) or a plan (call, renew, end, no), by its id."""
+
+    act: str
+    row: int
+
+
 class DigestMore(CallbackData, prefix="g"):
     """The digest's details."""
 

@@ -1,6 +1,7 @@
 """Cases as people see them: what it is, where, who has it, by when, and what may be done now."""
 
-from datetime import datetime, tzinfo
+from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
 
 from bot.conversation.buttons import CaseDo, Option, Rows, option
 from bot.conversation.phrases import say
@@ -14,6 +15,7 @@ STATE = {
     Status.WITH_COMMUNITY: "社区党委协调中",
     Status.WITH_DEPARTMENT: "已吹哨，部门处理中",
     Status.WAITING_FOR_RESIDENT: "等居民补充",
+    Status.SUSPENDED: "挂账，到日子接着办",
     Status.TO_CONFIRM: "已报办好，等现场确认",
     Status.TO_JUDGE: "等居民评价",
     Status.SOLVED: "已解决",
@@ -37,6 +39,7 @@ ROLE = {
     "property": "物业",
     "community": "社区党委",
     "department": "部门",
+    "assisting_department": "协助部门",
     "system": "小哨",
 }
 _CARD = 800  # characters of a resident's words on a card
@@ -83,6 +86,19 @@ _DONE = {
     Action.COMMENT: "备注",
     Action.ROUTE: "重新分派",
     Action.MERGE: "并案",
+    Action.ABSORB: "并入另一件",
+    Action.SPLIT: "拆出另一件",
+    Action.PROPOSE_WHISTLE: "申请吹哨",
+    Action.SEND_BACK: "退回问一句",
+    Action.KEEP: "社区自己办",
+    Action.CALL_ASSISTANT: "请部门协助",
+    Action.ASSIST: "协助答复",
+    Action.ISSUE_LINK: "生成答复链接",
+    Action.ASK_SUSPENSION: "申请挂账",
+    Action.SUSPEND: "挂账",
+    Action.REFUSE_SUSPENSION: "不同意挂账",
+    Action.WAKE: "恢复办理",
+    Action.UPKEEP: "约定定期维护",
 }
 
 
@@ -105,10 +121,18 @@ def day(at: datetime, zone: tzinfo) -> str:
     return f"{local.month}月{local.day}日"
 
 
+def date_words(on: date) -> str:
+    """A day of the calendar: 2027年4月1日."""
+    return f"{on.year}年{on.month}月{on.day}日"
+
+
 def clock_line(view: CaseView, now: datetime, zone: tzinfo) -> str:
     """Both clocks in one line, overdue said plainly."""
     if not view.open:
         return ""
+    if view.status is Status.SUSPENDED and view.facts.suspension is not None:
+        until = day(view.facts.suspension.until, zone)
+        return f"挂账到{until}，到时自动恢复。您反映以来第{(now - view.opened_at).days + 1}天。"
     if view.status in (Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT):
         return f"您反映以来第{(now - view.opened_at).days + 1}天。"
     late = (
@@ -223,13 +247,15 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",
         f"地点：{view.place or '没说清，请核实'}",
-        f"居民说：{shortened(words, _CARD)}",
+        f"{'巡查发现' if view.proactive else '居民说'}：{shortened(words, _CARD)}",
     ]
+    if view.proactive:
+        lines.append("（未诉先办）")
     if len(words) > _CARD:
         lines.append(f"（全文{len(words)}字，点“看全文”）")
     if view.whistle_reason:
         lines.append(f"社区吹哨的理由：{shortened(view.whistle_reason, 300)}")
-    if view.on_behalf_of:
+    if view.on_behalf_of and capacity not in _OUTSIDE:
         lines.append(f"（代{view.on_behalf_of}反映）")
     if view.reporters > 1:
         lines.append(f"已有{view.reporters}位居民反映。")
@@ -252,9 +278,32 @@ def _beside(view: CaseView) -> list[str]:
         lines.append(f"联系网格员：{view.contact}")
     if view.about:
         lines.append(f"（涉及{view.about}，已绕开）")
+    lines += _of_facts(view)
     if view.reopened:
         lines.append(f"居民评价没有完全解决，第{view.reopened}次退回。")
     return lines
+
+
+def _of_facts(view: CaseView) -> list[str]:
+    """What only some cases have."""
+    facts, lines = view.facts, []
+    if facts.recurrence_of:
+        by = f"，当时由{facts.solved_then_by}办" if facts.solved_then_by else ""
+        lines.append(f"这是【{facts.recurrence_of}】解决后又犯的{by}。")
+    if facts.provenance and view.rung is Rung.COMMUNITY:
+        lines.append(f"责任单位按【{facts.provenance}】的归属裁定。")
+    if facts.wanted is not None:
+        lines.append(f"网格申请吹哨给：{facts.wanted.unit}")
+        lines.append(f"理由：{shortened(mask(facts.wanted.reason), 200)}")
+        if facts.wanted.no_photo:
+            lines.append(f"没有照片，因为：{shortened(mask(facts.wanted.no_photo), 100)}")
+    if facts.assistants:
+        lines.append("协助单位：" + "、".join(f"{one.unit}（{_ASSISTED[one.state]}）" for one in facts.assistants))
+    return lines
+
+
+_ASSISTED = {"sent": "还没答复", "solved": "办好了", "planned": "有计划", "refused": "说不属于他们"}
+_OUTSIDE = frozenset({"department_liaison", "assisting_department"})  # they never learn who has reported
 
 
 def whole_text(view: CaseView) -> str:
@@ -273,9 +322,44 @@ def staff_rows(view: CaseView, capacity: str) -> Rows:
         for row in _rows_of(view, capacity)
     ]
     looks = [do("看经过", "history")]
+    if more_rows(view, [capacity]):
+        looks.append(do("更多…", "more"))
     if len(view.text) > _CARD:
         looks.append(do("看全文", "text"))
     return [row for row in rows if row] + [looks]
+
+
+_MORE = (
+    ("请部门协助", "assist"),
+    ("生成答复链接", "link"),
+    ("定期维护", "upkeep"),
+    ("挂账", "suspend"),
+    ("恢复办理", "wake"),
+    ("并案", "merge"),
+    ("拆分", "split"),
+)
+
+
+def more_rows(view: CaseView, posts: Sequence[str]) -> Rows:
+    """The rarer things that somebody in one of these posts may do; the use case checks again who taps."""
+    acts = [(text, act) for text, act in _MORE if any(may_tap(act, post, view.status) for post in posts)]
+    buttons = [option(text, CaseDo(act=act, case=view.id)) for text, act in acts]
+    return [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
+
+
+def link_rows(view: CaseView) -> Rows:
+    """For a department that has nobody here."""
+    return [[option("生成答复链接", CaseDo(act="link", case=view.id))]]
+
+
+def suspension_rows(view: CaseView) -> Rows:
+    """The secretary's decision."""
+    return [
+        [
+            option("同意挂账", CaseDo(act="suspend_yes", case=view.id)),
+            option("不同意", CaseDo(act="suspend_no", case=view.id)),
+        ]
+    ]
 
 
 def _of_use(act: str, view: CaseView) -> bool:
@@ -287,6 +371,8 @@ def _rows_of(view: CaseView, capacity: str) -> list[list[tuple[str, str]]]:
     """All buttons of a rung, whoever looks."""
     if capacity in ("building_head", "liaison"):
         return [[("我看过，已解决", "done"), ("说明情况", "note")]]
+    if capacity == "assisting_department":
+        return [[("我们这部分办好了", "assist_done"), ("有计划", "assist_plan")], [("不属于我", "assist_refuse")]]
     match view.status:
         case Status.WITH_GRID:
             first = [("属实", "verify"), ("不属实", "not_true"), ("需补充", "supply")]
@@ -297,12 +383,16 @@ def _rows_of(view: CaseView, capacity: str) -> list[list[tuple[str, str]]]:
                 first,
                 [("我来解决", "take_on"), ("请楼栋长", "head")],
                 hand,
+                [("申请吹哨", "ask_whistle")],
                 [("协调会", "convene"), ("谈妥了", "agree")],
             ]
         case Status.WITH_PROPERTY:
             return [[("已解决", "done"), ("解决不了", "cannot")], [("什么时候去", "accept"), ("需补充", "supply")]]
         case Status.WITH_COMMUNITY:
             first = [("已解决", "done"), ("协调会", "convene"), ("谈妥了", "agree")]
+            if view.facts.wanted is not None:
+                review = [[("审核通过，吹哨", "send_whistle")], [("退回问一句", "send_back"), ("社区自己办", "keep")]]
+                return [*review, first, [("吹给别的部门", "whistle"), ("转物业", "property")]]
             return [first, [("转物业", "property")], [("吹哨", "whistle"), ("需补充", "supply")]]
         case Status.WITH_DEPARTMENT:
             return [[("已解决", "done"), ("有计划", "plan")], [("不属于我", "refuse"), ("需补充", "supply")]]
@@ -323,5 +413,8 @@ def history(view: CaseView, lines: list[Line], now: datetime, zone: tzinfo, *, m
         where = ""
         if line.action in (Action.BLOW_WHISTLE, Action.HAND_TO_PROPERTY, Action.HAND_TO_COMMUNITY, Action.ESCALATE):
             where = f" → {line.holder}"
-        out.append(f"{moment(line.at, now, zone)} {who} {_DONE[line.action]}{where}{note}")
+        signed = line.data.get("signed")
+        who += f"（{signed}，由链接答复）" if signed else ""
+        late = f"（晚了{line.data['late_days']}天）" if line.data.get("late_days") else ""
+        out.append(f"{moment(line.at, now, zone)} {who} {_DONE[line.action]}{late}{where}{note}")
     return "\n".join(out)

@@ -18,7 +18,14 @@ TITLES = {
     "/home": "我家在哪",
     "/help": "怎么用",
 }
-STAFF_TITLES = {"/desk": "手头的事", "/digest": "简报", "/cases": "我的诉求", "/help": "怎么用"}
+STAFF_TITLES = {
+    "/desk": "手头的事",
+    "/patrol": "巡查",
+    "/upkeep": "定期维护",
+    "/digest": "简报",
+    "/cases": "我的诉求",
+    "/help": "怎么用",
+}
 
 
 async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
@@ -44,6 +51,14 @@ async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
             await staff.desk(talk)
         case "digest":
             await digest(talk, rest)
+        case "patrol" | "巡查":
+            await staff.patrol.command(talk, rest)
+        case "precedents" | "判例" | "归属":
+            await staff.whistling.precedents(talk, rest)
+        case "rules" | "规则":
+            await staff.whistling.rules(talk)
+        case "upkeep" | "维护":
+            await staff.rounds.plans(talk)
         case "home":
             await home(talk, rest)
         case "invite":

@@ -53,6 +53,10 @@ class Dialogue:
     pending_case: int = 0
     pending_unit: int = 0
     pending_note: str = ""
+    pending_step: str = ""  # which of several things that an action wants is asked for now
+    pending_units: list[int] = field(default_factory=list)  # departments that are to assist
+    here: dict[str, Any] = field(default_factory=dict)  # the place of a location that was shared just now
+    here_at: str = ""
     focus: int | None = None  # the case that staff last touched
     shown: list[int] = field(default_factory=list)  # duplicates or candidates shown last
     which: str = ""  # what is to be done with the case that is chosen next

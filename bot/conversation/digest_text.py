@@ -210,6 +210,7 @@ def _community(digest: CommunityDigest) -> tuple[list[str], list[str]]:
         (digest.flagged.total, "多次退单或退回{}件"),
     )
     lines.append(f"眼下要您管的：{decide}" if decide else "眼下没有等您定的事")
+    lines += _rounds(digest)
     most = [tally for tally in digest.by_category if tally.now]
     if most:
         lines.append(f"最多的：{_against(most[:3])}")
@@ -221,6 +222,8 @@ def _community(digest: CommunityDigest) -> tuple[list[str], list[str]]:
         *_section("部门超时", digest.late_departments, 4, ""),
         *_section("全程超时，不管现在谁在办", digest.overdue, 4, ""),
         *_section("多次退单或退回", digest.flagged, 4, ""),
+        *_section("挂账的", digest.suspended, 4, ""),
+        *(["定期维护漏了、还没补的：", *(f"· {line}" for line in digest.upkeep_late)] if digest.upkeep_late else []),
         *_section("社区待办", digest.at_community, 4),
         *_counts("按类别", digest.by_category),
         *_counts("按小区", digest.by_estate),
@@ -228,6 +231,15 @@ def _community(digest: CommunityDigest) -> tuple[list[str], list[str]]:
     if detail or now.open:
         detail.append("这一步超时：现在办的单位过了自己的时限。全程超时：过了给居民说的最后期限。")
     return lines, detail
+
+
+def _rounds(digest: CommunityDigest) -> list[str]:
+    """Patrols and seasonal contracts, where there were any."""
+    walked = _parts((digest.patrols, "巡查{}趟"), (digest.patrols_clean, "没发现问题的{}趟"))
+    owed = len(digest.upkeep_late)
+    kept = _parts((digest.upkeep_done, "定期维护做了{}次"), (digest.upkeep_missed, "漏了{}次"), (owed, "还欠{}次"))
+    both = "；".join(part for part in (walked, kept) if part)
+    return [both] if both else []
 
 
 def _rates(now: Measures) -> list[str]:
@@ -253,7 +265,7 @@ def _on_time(now: Measures) -> str:
 def _trouble(now: Measures) -> list[str]:
     lines = []
     again = _parts(
-        (now.reopened, "退回重办{}件"), (now.repeats, "30天内同地同类又报{}件"), (now.proactive, "巡查先发现{}件")
+        (now.reopened, "退回重办{}件"), (now.repeats, "30天内同地同类又报{}件"), (now.proactive, "未诉先办{}件")
     )
     if again:
         lines.append(again)

@@ -21,13 +21,18 @@ from aiogram.types import (
 
 from bot.conversation import cards, commands, resident, safety, staff
 from bot.conversation.buttons import (
+    Assist,
     CaseDo,
     DigestMore,
+    EndRule,
     Kind,
     KindMenu,
+    MakeRule,
+    Round,
     Same,
     TakeAlert,
     ToDepartment,
+    Upkeep,
     Where,
     Which,
     what_button,
@@ -43,6 +48,7 @@ from workflows.handling import Missing
 from workflows.policy.lifecycle import CLOSED, NotPossible
 from workflows.policy.permissions import NotAllowed, OwnWork
 from workflows.refusals import Why
+from workflows.rulings import RulingNotFound
 
 log = structlog.get_logger()
 
@@ -137,6 +143,12 @@ def _staff() -> Router:
 def _residents() -> Router:
     router = Router(name="residents")
 
+    @router.message(F.location)
+    async def located(message: Message, talk: Talk, state: FSMContext) -> None:
+        assert message.location is not None
+        await resident.located(talk, message.location.latitude, message.location.longitude)
+        await keep(state, talk.dialogue)
+
     @router.message(F.text | F.photo | F.caption | F.document)
     async def message_(message: Message, talk: Talk, state: FSMContext) -> None:
         text = message.text or message.caption or ""
@@ -167,7 +179,42 @@ def _duty_taps() -> Router:
     @router.callback_query(ToDepartment.filter(), OnDuty())
     async def to_department(query: CallbackQuery, callback_data: ToDepartment, talk: Talk, state: FSMContext) -> None:
         await query.answer()
-        await staff.whistle(talk, callback_data.case, unit_id=callback_data.unit, everybody=not callback_data.unit)
+        await staff.whistling.chosen(talk, callback_data.case, callback_data.unit)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Assist.filter(), OnDuty())
+    async def assist(query: CallbackQuery, callback_data: Assist, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await staff.whistling.call_assistant(talk, callback_data.case, unit_id=callback_data.unit)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(MakeRule.filter(), OnDuty())
+    async def make_rule(query: CallbackQuery, callback_data: MakeRule, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await staff.whistling.make_rule(talk, callback_data.ruling, callback_data.scope)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(EndRule.filter(), OnDuty())
+    async def end_rule(query: CallbackQuery, callback_data: EndRule, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await staff.whistling.end_rule(talk, callback_data.rule)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Upkeep.filter(), OnDuty())
+    async def upkeep(query: CallbackQuery, callback_data: Upkeep, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await staff.rounds.tapped(talk, callback_data.act, callback_data.row)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Round.filter(), OnDuty())
+    async def round_(query: CallbackQuery, callback_data: Round, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await staff.patrol.tapped(talk, callback_data.found)
         await _mark(query, talk)
         await keep(state, talk.dialogue)
 
@@ -258,7 +305,7 @@ async def _forged(talk: Talk, data: str) -> None:
     await talk.refuse(why, data, getattr(button, "case", None) or None)
 
 
-_LOOKS = ("history", "text", "progress", "card", "fix_kind", "fix_place")  # these leave the choice open
+_LOOKS = ("history", "text", "progress", "card", "fix_kind", "fix_place", "more", "link")  # these leave the choice open
 
 
 async def _mark(query: CallbackQuery, talk: Talk) -> None:
@@ -270,15 +317,14 @@ async def _mark(query: CallbackQuery, talk: Talk) -> None:
     data = query.data or ""
     label = next((button.text for row in rows for button in row if button.callback_data == data), "")
     looks = data.startswith(("g:", "m:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
-    prompted = talk.dialogue.pending in staff.ASKS_WORDS or talk.dialogue.pending == "whistle"
-    if label and not looks and not prompted:
+    if label and not looks and not staff.prompted(talk):
         done = InlineKeyboardButton(text=f"✓ {label}", callback_data=DONE)
         await message.edit_reply_markup(reply_markup=InlineKeyboardMarkup(inline_keyboard=[[done]]))
     elif label:
         await message.edit_reply_markup(reply_markup=message.reply_markup)
 
 
-_RESIDENT_ACTS = frozenset({"solved", "partly", "not", "urge", "withdraw", "restore", "progress"})
+_RESIDENT_ACTS = frozenset({"solved", "partly", "not", "again", "urge", "withdraw", "restore", "progress"})
 
 
 async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
@@ -320,7 +366,7 @@ async def _refused(event: ErrorEvent, talk: Talk, state: FSMContext) -> None:
             text = say("not_yours")
             case_id = error.args[0] if error.args and isinstance(error.args[0], int) else None
             await talk.refuse(await talk.office.refusals.why_not_seen(talk.speaker.person_id, case_id), tried, case_id)
-        case AlertNotFound():
+        case AlertNotFound() | RulingNotFound():
             text = say("not_yours")
             await talk.refuse(Why.NOT_THEIRS, tried)
         case OwnWork():

@@ -63,6 +63,7 @@ _CONVENE = re.compile(
     r"(开|召集|组织|召开|约).{0,8}(会|协调|商量|座谈)|(叫|请|约|把).{0,14}(一起|坐下来|到一块|到场).{0,6}(谈|商量|聊|说|协调)?|协调会"
 )
 _WHISTLE = re.compile(r"吹(个)?哨|(转|报|上报|派|交)(给|到)?.{0,10}(局|公司|支队|大队|中心|委|办|部门)")
+_ASK_WHISTLE = re.compile(r"吹(个)?哨")
 _LATER = re.compile(
     r"(还没|没到|没来|等|估计|预计|大概|大约|争取|最快|最迟|得到|要到).{0,14}(天|周|到货|配件|零件|到|号|日|月|师傅|材料|好)"
 )
@@ -88,6 +89,7 @@ def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
                 ("not_true", _NOT_TRUE),
                 ("head", _HEAD),
                 ("property", _PROPERTY),
+                ("ask_whistle", _ASK_WHISTLE),
                 ("community", _COMMUNITY),
                 ("agree", _AGREE),
                 ("convene", _CONVENE),

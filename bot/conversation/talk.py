@@ -1,6 +1,6 @@
 """One turn as a handler sees it: who speaks, what was understood, what may be done, and a way to answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -66,6 +66,11 @@ class Speaker:
         return "、".join(dict.fromkeys(parts)) or "居民"
 
 
+def _no_links(link_id: int, secret: str) -> str:
+    """Stands where nobody can sign a link."""
+    raise LookupError(f"link {link_id}: there is no key to sign it with")
+
+
 @dataclass
 class Talk:
     """What a handler works with in one turn. Rules of the ladder are not here but in the office."""
@@ -84,6 +89,10 @@ class Talk:
     channel: str = "web"
     said: list[str] = field(default_factory=list)
     message: Message | None = None
+    later: list[tuple[str, str, str]] = field(
+        default_factory=list
+    )  # (event, text, photo) to be read in turns of their own
+    answer_token: Callable[[int, str], str] = _no_links
     caution: bool = False  # words of danger in what looks like an ordinary matter: the numbers are said beside it
 
     @property

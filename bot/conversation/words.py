@@ -133,6 +133,14 @@ def again(text: str) -> bool:
     return bool(_AGAIN.search(text))
 
 
+_DENIES = re.compile(r"没(解决|修好|弄好|处理好)|根本没|白(修|弄)|糊弄|没(修|弄|来)(过)?")
+
+
+def denies(text: str) -> bool:
+    """没解决: what was said to be done never was."""
+    return bool(_DENIES.search(text))
+
+
 _BEHALF = re.compile(
     r"(?:帮|替|代|给)(?P<name>[^，。,.\s说]{0,6}?(?:大爷|大娘|大妈|奶奶|爷爷|阿姨|叔叔|老人家?|姥姥|姥爷|婆婆|公公|我妈|我爸|母亲|父亲|老太太|老爷子|大叔|大婶|邻居|师傅|先生|女士|老师))"
     r"(?:.{0,8}?)(?:反映|反应|说|问|报|提|上报|登记|求助|来)"

@@ -152,7 +152,7 @@ async def test_one_person_plays_resident_grid_worker_and_secretary_on_a_phone(ad
     await hand.reads("为什么需要部门来办")
     await hand.writes("河道里的灌木孳生蚊虫，社区没有权限到河道消杀")
     await hand.reads("吹哨要附照片")
-    await hand.writes("无照片")
+    await hand.writes("无照片，夜里拍不清")
     await hand.reads("部门处理中")
     await hand.shot("secretary")
 

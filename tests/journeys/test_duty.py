@@ -71,7 +71,7 @@ async def test_the_department_reads_why_it_was_called_and_who_refused_is_not_off
     newest = (await town.bubbles("td-secretary"))[-1]
     assert "水务局" in newest.buttons[0][0]["text"] and newest.buttons[-1][0]["text"] == "其他部门…"
     await town.taps("td-secretary", newest.buttons[0][0]["text"])
-    await town.says("td-secretary", "灌木长在河道管理范围里，社区没有权限打药，无照片")
+    await town.says("td-secretary", "灌木长在河道管理范围里，社区没有权限打药，无照片，夜里拍不清")
     assert "灌木长在河道管理范围里" in await town.heard("td-water")
     await town.says("td-water", "这不归我们，应该是园林局的事")
     await town.taps("td-secretary", "吹哨")

@@ -39,7 +39,7 @@ async def test_a_refused_whistle_is_ruled_upon_and_goes_to_a_second_department(t
     await town.taps("td-secretary", "吹哨")
     await town.taps("td-secretary", "呼和浩特市水务局")
     await town.says("td-secretary", "河道里孳生蚊虫")
-    await town.says("td-secretary", "无照片")
+    await town.says("td-secretary", "无照片，夜里拍不清")
     number = (await town.only_case()).number
 
     await town.says("td-water", "这片绿化带不归我们管，应该是城管局的事")
@@ -55,7 +55,7 @@ async def test_a_refused_whistle_is_ruled_upon_and_goes_to_a_second_department(t
     assert "城" in proposed["text"]
     await town.taps_data("td-secretary", newest, proposed["data"])
     await town.says("td-secretary", "裁定由城管负责")
-    await town.says("td-secretary", "无照片")
+    await town.says("td-secretary", "无照片，夜里拍不清")
     case = await town.only_case()
     assert (case.number, case.rung) == (number, "department")
     assert "水务局" not in town.holder(case)

@@ -24,7 +24,7 @@ async def test_the_mosquitoes_by_the_river_reach_the_water_bureau_and_an_answer_
     bubble, data = await town.button("td-secretary", "呼和浩特市水务局")
     await town.taps_data("td-secretary", bubble, data)
     assert "照片" in await town.says("td-secretary", "河道灌木里孳生蚊虫，社区没有权限到河道里消杀")
-    assert "部门处理中" in await town.says("td-secretary", "无照片")
+    assert "部门处理中" in await town.says("td-secretary", "无照片，夜里拍不清")
     case = await town.only_case()
     assert town.holder(case) == "呼和浩特市水务局"
     assert (case.rung_due_at - town.clock.now()).days == 5  # 5天, calendar days

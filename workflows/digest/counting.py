@@ -265,7 +265,9 @@ class _Span:
 
     async def _whistles(self) -> dict[str, Any]:
         blown = select(func.count()).where(
-            Whistle.community_id.in_(self._communities), within(Whistle.sent_at, self._start, self._end)
+            Whistle.community_id.in_(self._communities),
+            Whistle.lead.is_(True),
+            within(Whistle.sent_at, self._start, self._end),
         )
         answers = (
             select(CaseEvent.action.label("action"), CaseEvent.data["refused_by"].as_string().label("who"))

@@ -68,7 +68,8 @@ class Sources:
 
     async def last_whistles(self, cases: Collection[int]) -> dict[int, Whistle]:
         """The latest whistle of each of these cases that has one."""
-        last = select(func.max(Whistle.id)).where(Whistle.case_id.in_(cases)).group_by(Whistle.case_id)
+        leading = (Whistle.case_id.in_(cases), Whistle.lead.is_(True))
+        last = select(func.max(Whistle.id)).where(*leading).group_by(Whistle.case_id)
         rows = await self.session.execute(select(Whistle).where(Whistle.id.in_(last)))
         return {whistle.case_id: whistle for whistle in rows.scalars()}
 

@@ -150,6 +150,7 @@ class _Check:
             elif code_of(COMMUNITY_KINDS, self.communities.get(row["community"], row)["kind"]) != "village":
                 self._warn(row, f"“{row['name']}”没有物业公司", "诉求会跳过物业这一级；有物业的话请补上")
             self._known(row, "业委会", row["committee"], COMMITTEES)
+            self._coordinates(row)
             for alias in row.several("aliases"):
                 other = names.get((row["community"], alias)) or self.estates.get((row["community"], alias))
                 if other and other is not row:
@@ -160,6 +161,15 @@ class _Check:
                     )
                 names[row["community"], alias] = row
         self._unique("estates", "name", remedy=f"请改名或删掉一条；{_TWO_GRIDS}")
+
+    def _coordinates(self, row: Row) -> None:
+        """Both or neither; degrees, as a telephone's map shows them."""
+        for key, name, most in (("lat", "纬度", 90), ("lon", "经度", 180)):
+            number = r"-?\d{1,3}(\.\d{1,8})?"
+            if row[key] and not (re.fullmatch(number, row[key]) and abs(float(row[key])) <= most):
+                self._error(row, f"{name}“{row[key]}”不对", f"请写度数，如 {'40.83' if key == 'lat' else '111.65'}")
+        if bool(row["lat"]) != bool(row["lon"]):
+            self._error(row, "经度和纬度只写了一个", "请两个都写，或者两个都不写")
 
     def _buildings(self) -> None:
         for row in self.register.rows["buildings"]:

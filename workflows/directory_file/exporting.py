@@ -6,6 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,6 +133,8 @@ class _Export:
             "grid": self.grids[row.grid_id].name,
             "property": self.units[row.property_unit_id].name if row.property_unit_id is not None else "",
             "committee": row.committee,
+            "lat": _degrees(row.lat),
+            "lon": _degrees(row.lon),
         }
 
     def _building_ranges(self) -> Iterator[dict[str, str]]:
@@ -217,3 +220,7 @@ def _continues(last: Building, row: Building) -> bool:
     before, after = last.number.removesuffix("排"), row.number.removesuffix("排")
     same_kind = last.number.endswith("排") == row.number.endswith("排")
     return same_kind and before.isdigit() and after.isdigit() and int(after) == int(before) + 1
+
+
+def _degrees(value: Decimal | None) -> str:
+    return f"{value:f}".rstrip("0").rstrip(".") if value is not None else ""

@@ -196,6 +196,8 @@ class _Import:
                 "name": row["name"],
                 "aliases": row.several("aliases"),
                 "committee": code_of(COMMITTEES, row["committee"]),
+                "lat": Decimal(row["lat"]).quantize(_SIX_PLACES) if row["lat"] else None,
+                "lon": Decimal(row["lon"]).quantize(_SIX_PLACES) if row["lon"] else None,
             }
             estate = self._put("estates", known.get((self._id(row), row["name"])), Estate, values)
             self.estates[row["community"], row["name"]] = estate
@@ -310,6 +312,7 @@ class _Import:
         }
 
 
+_SIX_PLACES = Decimal("0.000001")  # a tenth of a metre
 _IDENTITY = ("community_id", "person_id", "role", "unit_id", "grid_id", "estate_id", "building_id", "entrance")
 
 

@@ -175,7 +175,7 @@ def _filled(columns: Iterable[Column], row: Row) -> list[str]:
 
 def _value(column: Column, row: Row) -> str:
     if not column.several:
-        return _scalar(row[column.key], number=column.key in ("area_km2", "population", "units"))
+        return _scalar(row[column.key], number=column.key in ("area_km2", "population", "units", "lat", "lon"))
     parts = row.several(column.key)
     if column.key == "numbers" and len(parts) == 1:
         return f'"{parts[0]}"'

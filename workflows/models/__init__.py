@@ -18,10 +18,13 @@ from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
 from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
 from workflows.models.processes import Lease
+from workflows.models.upkeep import Patrol, UpkeepPlan, UpkeepTask
+from workflows.models.whistles import AnswerLink, RoutingRule, Ruling
 
 __all__ = [
     "Account",
     "Alert",
+    "AnswerLink",
     "Base",
     "Building",
     "Case",
@@ -42,12 +45,17 @@ __all__ = [
     "Media",
     "Note",
     "Outbound",
+    "Patrol",
     "Person",
     "Post",
     "Refusal",
     "Reporter",
+    "RoutingRule",
+    "Ruling",
     "SignIn",
     "Unit",
+    "UpkeepPlan",
+    "UpkeepTask",
     "UtcDateTime",
     "WebBubble",
     "Whistle",

@@ -74,6 +74,11 @@ class Case(Base):
     closed_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]  # when the resident last had news
     expired_at: Mapped[datetime | None]  # when its words and everything personal were cleared away
+    # Ids of cases and of a rule, without foreign keys: for those SQLite would have to write this table anew.
+    recurrence_of: Mapped[int | None] = mapped_column(BigId, index=True)  # that one was solved, and it is back
+    merged_into: Mapped[int | None] = mapped_column(BigId)
+    routing_rule_id: Mapped[int | None] = mapped_column(BigId)  # the accepted ruling that named the department
+    suspended_until: Mapped[datetime | None]  # 挂账: it wakes itself then
 
 
 class CaseCounter(Base):
@@ -143,6 +148,8 @@ class Whistle(Base):
     sent_at: Mapped[datetime]
     due_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(20))  # sent | solved | planned | refused
+    lead: Mapped[bool] = mapped_column(default=True)  # of several departments one leads: the others assist it
+    answered_by: Mapped[str] = mapped_column(String(80), default="")  # who signed, where the answer came by a link
     answered_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text, default="")
     proposed_owner: Mapped[str] = mapped_column(String(120), default="")

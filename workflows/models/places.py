@@ -48,6 +48,9 @@ class Estate(Base):
     name: Mapped[str] = mapped_column(String(80))
     aliases: Mapped[list[str]] = mapped_column(default=list)
     committee: Mapped[str] = mapped_column(String(20), default="")  # 业委会 | 物管会 | "" (none yet)
+    # Degrees (WGS 84), where the office has entered them: a shared location finds the nearest estate.
+    lat: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
+    lon: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
 
 
 class Building(Base):

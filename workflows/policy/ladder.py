@@ -1,7 +1,7 @@
 """The ladder: where a case starts, who should work on it, what happens when somebody stays silent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -48,11 +48,14 @@ class Ladder:
     judge_again: Clock
     supply: Clock
     remind_before: Clock
+    remind_department: Sequence[Clock]  # so long before a department's deadline, one reminder each
     alert: Clock  # a danger that nobody has gone to is called out again after this
     chase: Clock  # how often a rung that nobody stands above is reminded after its deadline
     reopen_days: int
     flag_refusals: int
     flag_reopenings: int
+    secretary_after: int  # from this reopening on it goes to the community, and the secretary is told in person
+    answer_link: Clock  # how long a department's one-case link is good
 
     def route(self, category: str, text: str, estate: str) -> Route:
         """The first row that matches. The last row of a checked configuration matches everything."""
@@ -119,6 +122,11 @@ class ResumeWork:
 
 
 @dataclass(frozen=True)
+class Wake:
+    """The day has come to which it was laid aside: the rung goes on."""
+
+
+@dataclass(frozen=True)
 class PassUnconfirmed:
     """The grid worker did not look in time: the resident is asked all the same, and told so."""
 
@@ -135,7 +143,7 @@ class CloseUnanswered:
     unfounded: bool = False
 
 
-Expired = Escalate | Chase | ResumeWork | PassUnconfirmed | AskAgain | CloseUnanswered
+Expired = Escalate | Chase | ResumeWork | Wake | PassUnconfirmed | AskAgain | CloseUnanswered
 
 
 def when_expired(
@@ -153,6 +161,8 @@ def when_expired(
             return Chase()
         case Status.WAITING_FOR_RESIDENT:
             return ResumeWork()
+        case Status.SUSPENDED:
+            return Wake()
         case Status.TO_CONFIRM:
             return PassUnconfirmed()
         case Status.TO_JUDGE:
@@ -161,6 +171,23 @@ def when_expired(
             raise ValueError(f"a closed case ({status}) has no clock")
         case _ as never:
             assert_never(never)
+
+
+def next_reminder(now: datetime, due: datetime, aheads: Sequence[timedelta]) -> datetime | None:
+    """The first moment at which a rung is reminded of its deadline; none where its time is shorter than that twice over."""
+    moments = (due - ahead for ahead in aheads if due - ahead - now >= ahead)
+    return min(moments, default=None)
+
+
+def ruled(route: Route, department: str) -> Route:
+    """The way of a matter whose owner has been ruled: the community sends it on to that department."""
+    path = tuple(rung for rung in DEFAULT_PATH if rung in route.path or rung in (Rung.COMMUNITY, Rung.DEPARTMENT))
+    return replace(route, path=path, works_at=Rung.DEPARTMENT, department=department)
+
+
+def reopened_to(rung: Rung, route: Route, around: frozenset[Rung], times: int, secretary_after: int) -> Rung:
+    """Not solved goes one rung higher; the second time (or whatever the operator says) to the secretary's rung."""
+    return Rung.COMMUNITY if times >= secretary_after else above(rung, route, around)
 
 
 def shifted(due: datetime, paused_at: datetime, now: datetime) -> datetime:

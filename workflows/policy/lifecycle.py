@@ -20,6 +20,7 @@ class Status(StrEnum):
     WITH_COMMUNITY = "with_community"
     WITH_DEPARTMENT = "with_department"
     WAITING_FOR_RESIDENT = "waiting_for_resident"  # 需补充: the rung's clock is paused
+    SUSPENDED = "suspended"  # 挂账: laid aside to a day, with the secretary's approval; wakes itself
     TO_CONFIRM = "to_confirm"  # the holder says done; the grid worker looks on the spot
     TO_JUDGE = "to_judge"  # the resident is asked 解决/部分/没有
     SOLVED = "solved"
@@ -47,7 +48,13 @@ class Action(StrEnum):
     CONVENE = "convene"
     AGREE = "agree"
     AGREE_PLAN = "agree_plan"  # agreed upon, to be done on a day that was named
+    PROPOSE_WHISTLE = "propose_whistle"  # the grid asks for one; the community reviews it
+    SEND_BACK = "send_back"  # reviewed: a question first
+    KEEP = "keep"  # reviewed: the community solves it itself
     BLOW_WHISTLE = "blow_whistle"
+    CALL_ASSISTANT = "call_assistant"  # another department beside the one that leads
+    ASSIST = "assist"  # what an assisting department answers
+    ISSUE_LINK = "issue_link"  # a department without an account is to answer by a link
     PLAN = "plan"
     REFUSE = "refuse"
     REPORT_RESULT = "report_result"
@@ -65,6 +72,10 @@ class Action(StrEnum):
     ESCALATE = "escalate"
     REMIND = "remind"
     OVERDUE = "overdue"
+    ASK_SUSPENSION = "ask_suspension"
+    SUSPEND = "suspend"
+    REFUSE_SUSPENSION = "refuse_suspension"
+    WAKE = "wake"
     JOIN = "join"
     LEAVE = "leave"
     ADD = "add"
@@ -74,6 +85,9 @@ class Action(StrEnum):
     COMMENT = "comment"
     ROUTE = "route"
     MERGE = "merge"
+    UPKEEP = "upkeep"  # a plan that repeats was promised with it
+    ABSORB = "absorb"  # another case was merged into this one
+    SPLIT = "split"  # a second matter was taken out of this one
 
 
 class To(StrEnum):
@@ -105,6 +119,7 @@ TRANSITIONS: dict[tuple[Status, Action], Status | To] = {
     (Status.WITH_GRID, Action.ASK_BUILDING_HEAD): To.SAME,
     (Status.WITH_GRID, Action.HAND_TO_PROPERTY): Status.WITH_PROPERTY,
     (Status.WITH_GRID, Action.HAND_TO_COMMUNITY): Status.WITH_COMMUNITY,
+    (Status.WITH_GRID, Action.PROPOSE_WHISTLE): Status.WITH_COMMUNITY,
     (Status.WITH_GRID, Action.CONVENE): To.SAME,
     (Status.WITH_GRID, Action.AGREE): Status.TO_JUDGE,
     (Status.WITH_GRID, Action.AGREE_PLAN): To.SAME,
@@ -123,10 +138,14 @@ TRANSITIONS: dict[tuple[Status, Action], Status | To] = {
     (Status.WITH_COMMUNITY, Action.AGREE_PLAN): To.SAME,
     (Status.WITH_COMMUNITY, Action.REPORT_RESULT): Status.TO_CONFIRM,
     (Status.WITH_COMMUNITY, Action.HAND_TO_PROPERTY): Status.WITH_PROPERTY,
+    (Status.WITH_COMMUNITY, Action.SEND_BACK): Status.WITH_GRID,
+    (Status.WITH_COMMUNITY, Action.KEEP): To.SAME,
     (Status.WITH_COMMUNITY, Action.BLOW_WHISTLE): Status.WITH_DEPARTMENT,
     (Status.WITH_COMMUNITY, Action.ASK_RESIDENT): Status.WAITING_FOR_RESIDENT,
     # 部门: answers within 5 days. A refusal goes back for a ruling, and can go to another department.
     (Status.WITH_DEPARTMENT, Action.ACCEPT): To.SAME,
+    (Status.WITH_DEPARTMENT, Action.CALL_ASSISTANT): To.SAME,
+    (Status.WITH_DEPARTMENT, Action.ISSUE_LINK): To.SAME,
     (Status.WITH_DEPARTMENT, Action.PLAN): To.SAME,
     (Status.WITH_DEPARTMENT, Action.REPORT_RESULT): Status.TO_CONFIRM,
     (Status.WITH_DEPARTMENT, Action.REFUSE): Status.WITH_COMMUNITY,
@@ -134,6 +153,9 @@ TRANSITIONS: dict[tuple[Status, Action], Status | To] = {
     # 需补充
     (Status.WAITING_FOR_RESIDENT, Action.SUPPLY): To.RUNG,
     (Status.WAITING_FOR_RESIDENT, Action.RESUME): To.RUNG,
+    # 挂账
+    (Status.SUSPENDED, Action.WAKE): To.RUNG,
+    (Status.SUSPENDED, Action.JUDGE_SOLVED): Status.SOLVED,
     # 现场确认 and 居民评价: closed by witnesses.
     (Status.TO_CONFIRM, Action.CONFIRM): Status.TO_JUDGE,
     (Status.TO_CONFIRM, Action.NOT_FIXED): To.RUNG,
@@ -157,6 +179,9 @@ for _status in WORKING:
     TRANSITIONS[_status, Action.REMIND] = To.SAME
     TRANSITIONS[_status, Action.OVERDUE] = To.SAME
     TRANSITIONS[_status, Action.ROUTE] = To.SAME
+    TRANSITIONS[_status, Action.ASK_SUSPENSION] = To.SAME
+    TRANSITIONS[_status, Action.REFUSE_SUSPENSION] = To.SAME
+    TRANSITIONS[_status, Action.SUSPEND] = Status.SUSPENDED
     # The resident says that it is solved before the holder does: theirs is the word that counts.
     TRANSITIONS[_status, Action.JUDGE_SOLVED] = Status.SOLVED
 for _status in OPEN:
@@ -170,6 +195,10 @@ for _status in OPEN:
         Action.RELOCATE,
         Action.URGE,
         Action.COMMENT,
+        Action.ASSIST,
+        Action.UPKEEP,
+        Action.ABSORB,
+        Action.SPLIT,
     ):
         TRANSITIONS[_status, _action] = To.SAME
 

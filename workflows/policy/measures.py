@@ -39,6 +39,17 @@ KEEPS_THE_CLOCK = (
     Action.RELOCATE,
     Action.URGE,
     Action.COMMENT,
+    Action.KEEP,
+    Action.CALL_ASSISTANT,
+    Action.ASSIST,
+    Action.ISSUE_LINK,
+    Action.ASK_SUSPENSION,
+    Action.REFUSE_SUSPENSION,
+    Action.SUSPEND,  # paused, and then it goes on
+    Action.WAKE,
+    Action.UPKEEP,
+    Action.ABSORB,
+    Action.SPLIT,
 )
 
 

@@ -30,6 +30,8 @@ class Relation(StrEnum):
     PROPERTY = "property"  # staff of the company that holds or held it
     COMMUNITY = "community"  # secretary or staff of the case's community
     DEPARTMENT = "department"  # liaison of the department that holds it
+    ASSISTANT = "assisting_department"  # liaison of a department that was called to help the one that leads
+    SECRETARY = "community_secretary"  # of the case's community, beside being of its office
     SYSTEM = "system"
 
 
@@ -50,7 +52,18 @@ WHO: dict[Action, frozenset[Relation]] = {
     Action.CONVENE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
     Action.AGREE: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
     Action.AGREE_PLAN: frozenset({Relation.BRANCH, Relation.COMMUNITY}),
+    Action.PROPOSE_WHISTLE: _GRID,
+    Action.SEND_BACK: _OFFICE,
+    Action.KEEP: _OFFICE,
     Action.BLOW_WHISTLE: _OFFICE,
+    Action.CALL_ASSISTANT: _OFFICE,
+    Action.ISSUE_LINK: _OFFICE,
+    Action.ASSIST: frozenset({Relation.ASSISTANT}),
+    Action.ASK_SUSPENSION: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT},
+    Action.SUSPEND: frozenset({Relation.SECRETARY}),
+    Action.REFUSE_SUSPENSION: frozenset({Relation.SECRETARY}),
+    Action.WAKE: _OFFICE,
+    Action.UPKEEP: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT},
     Action.PLAN: frozenset({Relation.DEPARTMENT}),
     Action.REFUSE: frozenset({Relation.DEPARTMENT}),
     Action.REPORT_RESULT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD},
@@ -66,8 +79,12 @@ WHO: dict[Action, frozenset[Relation]] = {
     Action.URGE: frozenset({Relation.REPORTER}),
     Action.RECLASSIFY: _GRID | _OFFICE | {Relation.REPORTER},
     Action.RELOCATE: _GRID | _OFFICE | {Relation.REPORTER},
-    Action.COMMENT: _GRID | _OFFICE | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD},
+    Action.COMMENT: _GRID
+    | _OFFICE
+    | {Relation.PROPERTY, Relation.DEPARTMENT, Relation.BUILDING_HEAD, Relation.ASSISTANT},
     Action.MERGE: _OFFICE,
+    Action.ABSORB: _OFFICE,
+    Action.SPLIT: _OFFICE,
 }
 
 # A holder's actions are theirs only while they hold it: the property may not report on what the department has.
@@ -84,6 +101,11 @@ AT_THEIR_RUNG = frozenset(
         Action.AGREE,
         Action.AGREE_PLAN,
         Action.BLOW_WHISTLE,
+        Action.PROPOSE_WHISTLE,
+        Action.SEND_BACK,
+        Action.KEEP,
+        Action.ASK_SUSPENSION,
+        Action.UPKEEP,
     }
 )
 

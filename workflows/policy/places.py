@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import cos, hypot, radians
 
 # 两 counts (两栋 = two buildings) and never numbers one, so it is a digit here but starts no ordinal below.
 _CHINESE_DIGITS = {
@@ -439,3 +440,10 @@ def _floor(text: str, here: int, *, attached: bool) -> _Number | None:
         return _Number(words, match.start(), match.end())
     top = _TOP_FLOOR.search(text, here)
     return _Number(top[0], top.start(), top.end()) if top else None
+
+
+def metres(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """How far apart two points (degrees) are; exact enough within a city."""
+    north = (other_lat - lat) * 111_320.0
+    east = (other_lon - lon) * 111_320.0 * cos(radians((lat + other_lat) / 2))
+    return hypot(north, east)

@@ -1,6 +1,7 @@
 """The resident's errand: listen, open, join, correct, tell progress, take the verdict."""
 
 from bot.conversation.resident.hearing import hear, reread
+from bot.conversation.resident.location import located
 from bot.conversation.resident.menus import choose_kind, choose_place, menu
 from bot.conversation.resident.mine import do, progress
 from bot.conversation.resident.no_report import home as known_home
@@ -14,6 +15,7 @@ __all__ = [
     "hear",
     "home_is_known",
     "known_home",
+    "located",
     "menu",
     "progress",
     "reread",

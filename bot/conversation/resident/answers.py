@@ -17,6 +17,7 @@ from workflows.policy.lifecycle import Status
 from workflows.policy.places import Address
 
 _SURE = 0.8
+_BARE_AGAIN = 8  # 又不亮了 names nothing: it is about what was solved last
 
 
 async def answered(talk: Talk, text: str) -> bool:
@@ -52,13 +53,13 @@ async def _why_not(talk: Talk, text: str) -> bool:
         return False
     d.pending = ""
     u = talk.alone
-    if words.never_mind(text):
+    view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
+    if words.never_mind(text) or view.status in mine.AWAITING_VERDICT:  # asked anew meanwhile: this is the verdict
         return False
     if u is not None and is_certain(talk, u):
         if u.intent in ("thanks", "goodbye", "greet", "help", "human", "ask_progress", "withdraw"):
             return False
         found = talk.locate(text, u)
-        view = await talk.office.cases.look(talk.speaker.person_id, d.pending_case)
         another = u.intent in REQUEST_INTENTS and not kin(u.intent, view.category) and len(text) > 8
         if another or (found.building and found.building not in view.place):
             return False
@@ -256,12 +257,24 @@ async def _verdict(talk: Talk, text: str) -> bool:
     """Asked 解决了没有, or speaking of a thing that was just repaired: a verdict, not a new report."""
     if talk.dialogue.draft is not None or words.more(text):
         return False
-    act, judged = _judged(talk, text, await talk.office.cases.mine(talk.speaker.person_id))
+    cases = await talk.office.cases.mine(talk.speaker.person_id)
+    act, judged = _back_again(talk, text, cases) or _judged(talk, text, cases)
     if not judged:
         return False
     talk.act("satisfied" if act == "solved" else "dissatisfied")
     await mine.do_to_meant(talk, act, text, judged)
     return True
+
+
+def _back_again(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list[CaseView]] | None:
+    """又坏了: what was solved is back. Not where the same words say that it never was (没解决), or something else waits."""
+    if not words.again(text) or words.denies(text) or any(v.status in mine.AWAITING_VERDICT for v in cases):
+        return None
+    solved = [v for v in cases if v.status is Status.SOLVED]
+    alike = [v for v in solved if same_thing(talk, text, v)]
+    if not alike and len(text) <= _BARE_AGAIN:
+        alike = [v for v in solved if mine.spoken_of_lately(v, talk.now)] or (solved if len(solved) == 1 else [])
+    return ("again", alike) if alike else None
 
 
 def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list[CaseView]]:

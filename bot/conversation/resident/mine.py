@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Which, option
 from bot.conversation.phrases import say
-from bot.conversation.resident.message import meant
+from bot.conversation.resident.message import meant, photos
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
 from workflows.policy.lifecycle import Rung, Status
@@ -157,6 +157,8 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
             await _judge(talk, act, case_id, note)
         case "withdraw":
             await _withdraw(talk, case_id, note)
+        case "again":
+            await _again(talk, case_id, note)
         case "restore":
             view = await talk.office.cases.reopen(talk.speaker.person_id, case_id, note)
             await talk.say("restored", number=view.number, holder=view.holder)
@@ -197,6 +199,15 @@ async def _judge(talk: Talk, verdict: str, case_id: int, note: str) -> None:
         key = "judge.objected"
     why = "\n" + say("judge.why") if asked else ""
     await talk.say(key, number=view.number, holder=view.holder, why=why)
+
+
+async def _again(talk: Talk, case_id: int, note: str) -> None:
+    """又坏了: a case of its own, linked to the one that was solved."""
+    before = await talk.office.cases.look(talk.speaker.person_id, case_id)
+    view = await talk.office.cases.recurs(talk.speaker.person_id, case_id, note or before.text, photos(talk))
+    talk.touch(view.id)
+    text, rows = cards.opened(view, talk.now, talk.zone)
+    await talk.answer(f"{say('again', before=before.number)}\n{text}", rows)
 
 
 async def _withdraw(talk: Talk, case_id: int, note: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.conversation import cards, words
 from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, option
@@ -20,6 +21,9 @@ from workflows.policy.privacy import mask
 
 # Set as the number of times asked: there is nothing to be gained by asking once more.
 ENOUGH = 9
+_ROUND = timedelta(hours=3)  # what a grid worker finds within belongs to one round
+_LOCATED = timedelta(minutes=15)  # so long a shared location is where somebody stands
+_SURELY = 0.85  # a find this like an open case is that case
 # "物业也不管" beside a real matter is an aside (code book 13), never a second case of its own.
 _ASIDES = frozenset({"property_service", "other_request"})
 
@@ -132,7 +136,7 @@ async def _ask_kind(talk: Talk, draft: Draft) -> bool:
 
 async def _ask_place(talk: Talk, draft: Draft) -> bool:
     """Which of the estates of that name; or, where nobody would be answerable yet, what is missing."""
-    where = _on_patrol(talk, draft, at_home(talk, draft.where))
+    where = _on_patrol(talk, draft, at_home(talk, _where_they_stand(talk, draft.where)))
     draft.address = address_kept(where)
     if where.maybe and draft.place_asked < 3:
         draft.place_asked = 3
@@ -140,6 +144,15 @@ async def _ask_place(talk: Talk, draft: Draft) -> bool:
         await talk.say("ask.which_estate", rows, asks="location")
         return True
     return not where.routable and await _ask_missing_place(talk, draft, where)
+
+
+def _where_they_stand(talk: Talk, where: Address) -> Address:
+    """A location that was shared just now tells the estate where the words do not."""
+    d = talk.dialogue
+    if where.estate or where.routable or not d.here or not d.here_at:
+        return where
+    fresh = talk.now - datetime.fromisoformat(d.here_at) <= _LOCATED
+    return talk.directory.refine(address_from(d.here), where) if fresh else where
 
 
 def _on_patrol(talk: Talk, draft: Draft, where: Address) -> Address:
@@ -284,7 +297,10 @@ async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
     if await too_many_cases(talk):
         d.draft, d.shown, d.home_offered = None, [], False
         return
-    view = await talk.office.cases.open(_new_report(talk, draft))
+    report = _new_report(talk, draft)
+    view = await talk.office.cases.open(report)
+    if report.proactive:
+        await talk.office.patrols.found(talk.speaker.person_id, view.id, talk.now - _ROUND)
     d.draft, d.shown, d.home_offered = None, [], False
     talk.touch(view.id)
     text, rows = cards.opened(view, talk.now, talk.zone)
@@ -345,6 +361,25 @@ async def file_anyway(talk: Talk) -> None:
         draft.address = address_kept(_near_home(talk, draft.where))
         await _open(talk, draft, head=say("opened.draft"))
     talk.dialogue.draft = None
+
+
+async def finding(talk: Talk, text: str, u: Understanding | None, where: Address, photo: str) -> None:
+    """One find of a patrol's list: opened at once, or noted in the open case that it surely is."""
+    draft = begun(talk)
+    draft.texts, draft.photos = [text], [photo] if photo else []
+    if u is not None and u.intent in REQUEST_INTENTS:
+        draft.category, draft.understood, draft.confidence = u.intent, u.intent, u.confidence
+        draft.ranking = [[label, score] for label, score in u.ranking if label in REQUEST_INTENTS][:5]
+    draft.category = draft.category or "other_request"
+    draft.address = address_kept(where)
+    like = await talk.office.cases.like(_new_report(talk, draft), talk.alike, limit=1)
+    if like and like[0].score >= _SURELY:
+        view = await talk.office.handling.comment(talk.speaker.person_id, like[0].view.id, text, draft.photos)
+        await talk.office.patrols.found(talk.speaker.person_id, view.id, talk.now - _ROUND)
+        talk.dialogue.draft = None
+        await talk.say("patrol.known", number=view.number, text=cards.shortened(text, 30))
+        return
+    await _open(talk, draft)
 
 
 async def draft_expired(talk: Talk) -> None:

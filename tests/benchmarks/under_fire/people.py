@@ -132,7 +132,7 @@ class People:
                 chat.taps(bubble, chat.rng.choices(list(wanted), list(wanted.values()))[0])
             elif _WORDS_WANTED.search(bubble.text) and not labels:
                 mark = f"W{next(self._numbers):05d}"
-                said = "无照片" if "无照片" in bubble.text else f"12月20日前办好，已经派人去了，记号{mark}"
+                said = "无照片，夜里拍不清" if "无照片" in bubble.text else f"12月20日前办好，已经派人去了，记号{mark}"
                 chat.says(said, "words", mark if mark in said else "")
 
     # ---- residents

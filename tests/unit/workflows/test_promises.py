@@ -42,14 +42,18 @@ GRID, PROPERTY, OFFICE, DEPARTMENT = (
     "with_grid_branch", "with_property", "with_community", "with_department",
 )  # fmt: skip
 WAITING, TO_CONFIRM, TO_JUDGE = "waiting_for_resident", "to_confirm", "to_judge"
+SUSPENDED = "suspended"
 WORKED = frozenset({GRID, PROPERTY, OFFICE, DEPARTMENT})
-OPEN = WORKED | {WAITING, TO_CONFIRM, TO_JUDGE}
+OPEN = WORKED | {WAITING, SUSPENDED, TO_CONFIRM, TO_JUDGE}
 CLIMB = (GRID, PROPERTY, OFFICE, DEPARTMENT)
 
 BRANCH_UNIT, COMPANY, COMMUNITY = "第一网格党支部", "仕奇安居物业服务有限公司", "仕奇社区党委"
 DEPARTMENTS = {"sq-works": "赛罕区住房和城乡建设局", "sq-liaison-03": "呼和浩特市市政设施管护中心"}
 CASES = Base.metadata.tables["cases"]
-TABLES = [Base.metadata.tables[t] for t in ("reporters", "case_events", "whistles", "follow_ups", "corrections")]
+TABLES = [
+    Base.metadata.tables[t]
+    for t in ("reporters", "case_events", "answer_links", "whistles", "follow_ups", "corrections", "rulings")
+]
 RESIDENTS = ("sq-resident", "sq-neighbour")
 PEOPLE = (
     *RESIDENTS, "sq-grid", "sq-branch", "sq-property", "sq-secretary", "sq-staff-1", *DEPARTMENTS, "head",
@@ -85,7 +89,8 @@ MATTERS = (
     ("other_request", "网格员从来不接电话，要投诉", "grid"),
 )
 # Who may do what, where the case stands. g: grid worker, b: branch secretary, h: building head, p: the property that
-# holds it, o: the community's office, d: the department that holds it, r: who waits for the answer.
+# holds it, o: the community's office, s: its secretary (beside o), d: the department that holds it, a: one that was
+# called to assist, r: who waits for the answer.
 MAY: dict[str, dict[str, str]] = {
     "verify": {GRID: "gbo"},
     "not_true": {GRID: "gbo"},
@@ -106,13 +111,25 @@ MAY: dict[str, dict[str, str]] = {
     "plan": {DEPARTMENT: "d"},
     "plan_yesterday": {},
     "refuse": {DEPARTMENT: "d"},
+    "ask_whistle": {GRID: "gb"},
+    "send_whistle": {OFFICE: "o"},
+    "send_back": {OFFICE: "o"},
+    "keep": {OFFICE: "o"},
+    "call_roads": {DEPARTMENT: "o"},
+    "assist": dict.fromkeys(OPEN, "a"),
+    "links": {DEPARTMENT: "o"},
+    "ask_rest": {GRID: "gb", PROPERTY: "p", OFFICE: "o", DEPARTMENT: "d"},
+    "rest_yesterday": {},
+    "rest": dict.fromkeys(WORKED, "s"),
+    "no_rest": dict.fromkeys(WORKED, "s"),
+    "wake": {SUSPENDED: "o"},
     "confirm": {TO_CONFIRM: "gbo"},
     "not_fixed": {TO_CONFIRM: "gbo"},
-    "comment": dict.fromkeys(OPEN, "gbohpd"),
+    "comment": dict.fromkeys(OPEN, "gbohpda"),
     "add": dict.fromkeys(OPEN, "r"),
     "urge": dict.fromkeys(OPEN, "r"),
     "withdraw": dict.fromkeys(OPEN, "r"),
-    "solved": dict.fromkeys(WORKED | {TO_CONFIRM, TO_JUDGE}, "r"),
+    "solved": dict.fromkeys(WORKED | {SUSPENDED, TO_CONFIRM, TO_JUDGE}, "r"),
     "partly": dict.fromkeys((TO_CONFIRM, TO_JUDGE, "solved", "unanswered", "unfounded", "withdrawn"), "r"),
     "not": dict.fromkeys((TO_CONFIRM, TO_JUDGE, "solved", "unanswered", "unfounded", "withdrawn"), "r"),
     "reopen": dict.fromkeys(("solved", "unanswered", "unfounded", "withdrawn"), "r"),
@@ -143,6 +160,18 @@ ACTS: dict[str, Callable[[Office, int, int, "World"], Any]] = {
     "plan": lambda o, me, c, w: o.handling.plan(me, c, "下周修", o.now + 7 * DAY),
     "plan_yesterday": lambda o, me, c, w: o.handling.plan(me, c, "早修了", o.now - DAY),
     "refuse": lambda o, me, c, w: o.handling.refuse(me, c, "不归我们", "别的部门"),
+    "ask_whistle": lambda o, me, c, w: o.handling.propose_whistle(me, c, w.unit(DEPARTMENTS["sq-works"]), "归你", "无"),
+    "send_whistle": lambda o, me, c, w: o.handling.send_whistle(me, c),
+    "send_back": lambda o, me, c, w: o.handling.send_back(me, c, "物业看过没有？"),
+    "keep": lambda o, me, c, w: o.handling.keep(me, c, "社区自己来"),
+    "call_roads": lambda o, me, c, w: o.handling.call_assistant(me, c, w.unit(DEPARTMENTS["sq-liaison-03"])),
+    "assist": lambda o, me, c, w: o.handling.assist(me, c, "done", "我们这部分好了"),
+    "links": lambda o, me, c, w: o.answer_links.issue(me, c),
+    "ask_rest": lambda o, me, c, w: o.suspending.ask(me, c, "等配件", o.now + 4 * DAY),
+    "rest_yesterday": lambda o, me, c, w: o.suspending.ask(me, c, "等配件", o.now - DAY),
+    "rest": lambda o, me, c, w: o.suspending.approve(me, c),
+    "no_rest": lambda o, me, c, w: o.suspending.refuse(me, c, "三天内办好"),
+    "wake": lambda o, me, c, w: o.suspending.wake(me, c),
     "confirm": lambda o, me, c, w: o.handling.confirm(me, c),
     "not_fixed": lambda o, me, c, w: o.handling.not_fixed(me, c, "还是坏的"),
     "comment": lambda o, me, c, w: o.handling.comment(me, c, "记一笔"),
@@ -158,7 +187,11 @@ ACTS: dict[str, Callable[[Office, int, int, "World"], Any]] = {
     "a_dispute": lambda o, me, c, w: o.cases.reclassify(me, c, "neighbor_dispute"),
 }
 # What leads nowhere new, or ends it.
-ASIDES = {"comment", "urge", "add", "join", "withdraw", "solved", "a_light", "a_dispute", "accept", "ask_head"}
+ASIDES = {
+    "comment", "urge", "add", "join", "withdraw", "solved", "a_light", "a_dispute", "accept", "ask_head", "keep", "links",
+    "no_rest", "assist", "call_roads",
+}  # fmt: skip
+ROADS = DEPARTMENTS["sq-liaison-03"]
 TRIED = {"cannot_solve", "escalate", "report_result", "take_on", "convene", "accept"}
 
 
@@ -177,6 +210,10 @@ class Paper:
         self.paused: datetime | None = None
         self.asked_again = False
         self.history: list[str] = ["open"]
+        self.wanted = False  # the grid has asked for a whistle, and nothing has been made of it
+        self.helpers: list[str] = []  # departments that were called to assist and have not answered for good
+        self.called: set[str] = set()
+        self.rest_until: datetime | None = None  # to which day it rests, or is to rest when the secretary agrees
         self.held: set[str] = set()
         self.status = self.rung = self._first()
         self._hold()
@@ -223,11 +260,18 @@ class Paper:
     def _clock(self, now: datetime, due: datetime) -> None:
         self.due = self.rings = due
         self.asked_again = False
-        ahead = due - 6 * HOUR
-        self.reminds = ahead if self.status in WORKED and ahead - now >= 6 * HOUR else None
+        self.reminds = self._reminder(now) if self.status in WORKED else None
+
+    def _reminder(self, now: datetime) -> datetime | None:
+        """Six hours before; a department two days before as well; not where the time is shorter than that twice over."""
+        for ahead in (2 * DAY, 6 * HOUR) if self.rung == DEPARTMENT else (6 * HOUR,):
+            if self.due - ahead - now >= ahead:
+                return self.due - ahead
+        return None
 
     def _go(self, now: datetime, status: str, *, due: datetime | None = None, unit: str = "") -> None:
         before, self.status = self.status, status
+        self.rest_until = due if status == SUSPENDED else None
         if status in WORKED:
             climbed, self.rung = self.rung != status, status
             if climbed or unit:
@@ -236,12 +280,16 @@ class Paper:
             self.closed, self.paused = now, None
             return
         self.closed = None
-        if status == WAITING:
-            self.paused, self.rings, self.reminds, self.asked_again = now, now + 3 * DAY, None, False
+        if status in (WAITING, SUSPENDED):
+            until = due if status == SUSPENDED else now + 3 * DAY
+            assert until is not None
+            self.paused, self.rings, self.reminds, self.asked_again = now, until, None, False
             return
-        if before == WAITING:
+        if before in (WAITING, SUSPENDED):
             assert self.paused is not None
             due, self.paused = self.due + max(now - self.paused, timedelta(0)), None
+            if before == SUSPENDED:
+                due = max(due, now + 6 * HOUR)
         usual = {TO_CONFIRM: now + 2 * DAY, TO_JUDGE: now + 3 * DAY}
         self._clock(now, due or usual.get(status) or self._time(now, status))
 
@@ -253,7 +301,8 @@ class Paper:
             self.reminds = None
             if now < self.due:
                 self.history.append("remind")
-        if self.rings <= now:
+                self.reminds = self._reminder(now)
+        while self.status in OPEN and self.rings <= now:  # a pause that is over may leave a time that is over, too
             self._rings(now)
 
     def _rings(self, now: datetime) -> None:
@@ -267,6 +316,9 @@ class Paper:
             case "waiting_for_resident":
                 self._go(now, self.rung)
                 self.history.append("resume")
+            case "suspended":
+                self._go(now, self.rung)
+                self.history.append("wake")
             case "to_confirm":
                 self._go(now, TO_JUDGE)
                 self.history.append("pass_unconfirmed")
@@ -291,6 +343,10 @@ class Paper:
             return out
         posts = {"sq-grid": "g", "sq-branch": "b", "head": "h", "sq-secretary": "o", "sq-staff-1": "o"}
         out |= {posts[who]} if who in posts else set()
+        if who == "sq-secretary":
+            out.add("s")
+        if DEPARTMENTS.get(who) in self.called:
+            out.add("a")
         if who == "sq-property" and self.holder == COMPANY:
             out.add("p")
         if DEPARTMENTS.get(who) == self.holder:
@@ -308,9 +364,25 @@ class Paper:
             return who in reporters and now - self.closed <= 30 * DAY
         if act == "to_property" and not self.has_property:
             return False
-        if act.startswith("whistle") and not self._earned():
+        if not self._has_what_it_takes(who, act, now):
             return False
         return bool(self._stands(who) & set(who_may))
+
+    def _has_what_it_takes(self, who: str, act: str, now: datetime) -> bool:
+        """What an act wants beside a post: a whistle that is earned, a wish to be decided."""
+        resting = self.rest_until is not None
+        wants = {
+            "whistle_works": self._earned(),
+            "whistle_roads": self._earned(),
+            "ask_whistle": self._earned(),
+            "send_whistle": self.wanted and self._earned(),
+            "send_back": self._free(GRID),
+            "call_roads": self.holder != ROADS and ROADS not in self.called,
+            "assist": DEPARTMENTS.get(who) in self.helpers,
+            "rest": self.rest_until is not None and self.rest_until > now,
+            "no_rest": resting,
+        }
+        return wants.get(act, True)
 
     def _earned(self) -> bool:
         if self.way.works_at == DEPARTMENT or not self.has_property:
@@ -413,11 +485,62 @@ class Paper:
         self._go(now, OFFICE)
         self._wrote("cannot_solve")
 
+    def _ask_whistle(self, _: str, now: datetime) -> None:
+        self.verified = self.wanted = True
+        self._go(now, OFFICE)
+        self._wrote("propose_whistle")
+
+    def _send_whistle(self, who: str, now: datetime) -> None:
+        self._whistle_works(who, now)
+
+    def _send_back(self, _: str, now: datetime) -> None:
+        self.wanted = False
+        self._go(now, GRID)
+        self._wrote("send_back")
+
+    def _keep(self, _: str, now: datetime) -> None:
+        self.wanted, self.verified = False, True
+        self._wrote("keep")
+
+    def _call_roads(self, _: str, now: datetime) -> None:
+        self.helpers.append(ROADS)
+        self.called.add(ROADS)
+        self._wrote("call_assistant")
+
+    def _assist(self, who: str, now: datetime) -> None:
+        self.helpers.remove(DEPARTMENTS[who])
+        self._wrote("assist")
+
+    def _links(self, _: str, now: datetime) -> None:
+        self._wrote("issue_link")
+
+    def _ask_rest(self, who: str, now: datetime) -> None:
+        if who == "sq-secretary":  # needs nobody's word but her own
+            self._go(now, SUSPENDED, due=now + 4 * DAY)
+            self._wrote("suspend")
+        else:
+            self.rest_until = now + 4 * DAY
+            self._wrote("ask_suspension")
+
+    def _rest(self, _: str, now: datetime) -> None:
+        self._go(now, SUSPENDED, due=self.rest_until)
+        self._wrote("suspend")
+
+    def _no_rest(self, _: str, now: datetime) -> None:
+        self.rest_until = None
+        self._wrote("refuse_suspension")
+
+    def _wake(self, _: str, now: datetime) -> None:
+        self._go(now, self.rung)
+        self._wrote("wake")
+
     def _whistle_works(self, _: str, now: datetime) -> None:
+        self.wanted = False
         self._go(now, DEPARTMENT, unit=DEPARTMENTS["sq-works"])
         self._wrote("blow_whistle")
 
     def _whistle_roads(self, _: str, now: datetime) -> None:
+        self.wanted = False
         self._go(now, DEPARTMENT, unit=DEPARTMENTS["sq-liaison-03"])
         self._wrote("blow_whistle")
 
@@ -427,6 +550,7 @@ class Paper:
         self._wrote("plan")
 
     def _refuse(self, _: str, now: datetime) -> None:
+        self.wanted = False
         self.refusals += 1
         self._go(now, OFFICE)
         self._wrote("refuse")
@@ -466,7 +590,7 @@ class Paper:
 
     def _not(self, who: str, now: datetime) -> None:
         if self.status in OPEN:
-            self._sent_back(now, self._above(), "judge_not")
+            self._sent_back(now, self._next_time(), "judge_not")
         else:
             self._reopen(who, now)
 
@@ -476,7 +600,11 @@ class Paper:
             self._go(now, self.rung)
             self._wrote("reopen")
         else:
-            self._sent_back(now, self._above(), "reopen")
+            self._sent_back(now, self._next_time(), "reopen")
+
+    def _next_time(self) -> str:
+        """The first time one rung up, the second time to the secretary."""
+        return self._above() if self.reopened == 0 else OFFICE
 
     def _join(self, who: str, now: datetime) -> None:
         if who not in self.waiting:
@@ -667,6 +795,7 @@ class AnyLife(RuleBasedStateMachine):
         assert unit(case.holder_unit_id).name == paper.holder
         assert (case.opened_at, case.whole_due_at) == (paper.opened, paper.whole)
         assert (case.rung_due_at, case.paused_at, case.closed_at) == (paper.due, paper.paused, paper.closed)
+        assert case.suspended_until == paper.rest_until
         assert (case.verified, case.reopened, case.refusals) == (paper.verified, paper.reopened, paper.refusals)
         names = {row: key for key, row in self.world.ids.items()}
         assert {names[r.person_id] for r in rows["reporters"] if r.left_at is None} <= paper.waiting | {"head"}
