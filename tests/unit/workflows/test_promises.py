@@ -178,6 +178,7 @@ class Paper:
         self.asked_again = False
         self.history: list[str] = ["open"]
         self.held: set[str] = set()
+        self.settled_by: set[str] = set()
         self.status = self.rung = self._first()
         self._hold()
         self._clock(now, self._time(now, self.rung))
@@ -310,7 +311,14 @@ class Paper:
             return False
         if act.startswith("whistle") and not self._earned():
             return False
+        if act in ("solved", "partly", "not") and self._own_work(who):
+            return False
         return bool(self._stands(who) & set(who_may))
+
+    def _own_work(self, who: str) -> bool:
+        """Nobody judges what they did: who has it in hand, or has said that it is settled."""
+        working = {GRID: "gb", PROPERTY: "p", OFFICE: "o", DEPARTMENT: "d"}[self.rung]
+        return who in self.settled_by or bool(self._stands(who) & set(working))
 
     def _earned(self) -> bool:
         if self.way.works_at == DEPARTMENT or not self.has_property:
@@ -343,7 +351,8 @@ class Paper:
             self._go(now, OFFICE)
             self._wrote("hand_to_community")
 
-    def _not_true(self, _: str, now: datetime) -> None:
+    def _not_true(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.kind = "unfounded"
         self._go(now, TO_JUDGE)
         self._wrote("not_true")
@@ -394,12 +403,14 @@ class Paper:
         else:
             self._wrote("add")
 
-    def _done(self, _: str, now: datetime) -> None:
+    def _done(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.verified, self.kind = True, "done"
         self._go(now, TO_JUDGE if self.status == GRID else TO_CONFIRM)
         self._wrote("report_result")
 
-    def _agree(self, _: str, now: datetime) -> None:
+    def _agree(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.kind = "negotiated"
         self._go(now, TO_JUDGE if self.status == GRID else TO_CONFIRM)
         self._wrote("agree")
