@@ -27,8 +27,8 @@ from workflows.policy.permissions import (
     Relation,
     at_rung,
     capacity,
-    judges_own_work,
     may_see,
+    works_on_it,
 )
 from workflows.policy.privacy import mask
 
@@ -455,7 +455,7 @@ class CaseFile:
         if not WHO.get(action, frozenset()) & able:
             raise NotAllowed(action, case.id)
         role = capacity(action, able)
-        if judges_own_work(action, relations, Rung(case.rung), await self._settled_it(person_id, case, action)):
+        if action in JUDGING and await self._own_work(person_id, case, relations):
             raise OwnWork(action, case.id)
         destination(Status(case.status), action)
         return role
@@ -476,14 +476,12 @@ class CaseFile:
         """Whether a reporter is not asked for a verdict: it would be on their own work."""
         if not await self.people.posts(person_id):
             return False
-        relations = await self.people.relations(person_id, case)
-        settled = await self._settled_it(person_id, case, Action.JUDGE_SOLVED)
-        return judges_own_work(Action.JUDGE_SOLVED, relations, Rung(case.rung), settled)
+        return await self._own_work(person_id, case, await self.people.relations(person_id, case))
 
-    async def _settled_it(self, person_id: int, case: Case, action: Action) -> bool:
-        """Whether it was this person who said that the matter is settled."""
-        if action not in JUDGING:
-            return False
+    async def _own_work(self, person_id: int, case: Case, relations: frozenset[Relation]) -> bool:
+        """Whether this person has the case in hand, or has said that the matter is settled."""
+        if works_on_it(relations, Rung(case.rung), holder=await self._is_holder(person_id, case)):
+            return True
         said = await self.session.execute(
             select(CaseEvent.id)
             .where(CaseEvent.case_id == case.id, CaseEvent.actor_id == person_id, CaseEvent.action.in_(SETTLING))

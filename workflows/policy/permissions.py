@@ -160,15 +160,14 @@ JUDGING = frozenset({Action.JUDGE_SOLVED, Action.JUDGE_PARTLY, Action.JUDGE_NOT}
 SETTLING = frozenset({Action.REPORT_RESULT, Action.AGREE, Action.NOT_TRUE})
 
 
-def judges_own_work(action: Action, relations: frozenset[Relation], solver: Rung, settled: bool) -> bool:
-    """Whether this would be a verdict by whoever did the work: by those who hold the case, or who `settled` it.
+def works_on_it(relations: frozenset[Relation], rung: Rung, *, holder: bool) -> bool:
+    """Whether somebody works on a case that stands at this rung; `holder`: their own unit has it.
 
-    A building head who only looked is a neighbour like others.
+    A building head who only looked is a neighbour like others, and so is a department that had it once.
     """
-    if action not in JUDGING:
-        return False
-    holding = relations - {Relation.BUILDING_HEAD}
-    return settled or any(RUNG_OF_RELATION.get(relation) is solver for relation in holding)
+    if rung in (Rung.PROPERTY, Rung.DEPARTMENT):
+        return holder
+    return any(RUNG_OF_RELATION.get(relation) is rung for relation in relations - {Relation.BUILDING_HEAD})
 
 
 def at_rung(action: Action, relation: Relation, rung: Rung | None) -> bool:

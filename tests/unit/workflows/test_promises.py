@@ -215,6 +215,7 @@ class Paper:
         self.called: set[str] = set()
         self.rest_until: datetime | None = None  # to which day it rests, or is to rest when the secretary agrees
         self.held: set[str] = set()
+        self.settled_by: set[str] = set()
         self.status = self.rung = self._first()
         self._hold()
         self._clock(now, self._time(now, self.rung))
@@ -366,6 +367,8 @@ class Paper:
             return False
         if not self._has_what_it_takes(who, act, now):
             return False
+        if act in ("solved", "partly", "not") and self._own_work(who):
+            return False
         return bool(self._stands(who) & set(who_may))
 
     def _has_what_it_takes(self, who: str, act: str, now: datetime) -> bool:
@@ -383,6 +386,11 @@ class Paper:
             "no_rest": resting,
         }
         return wants.get(act, True)
+
+    def _own_work(self, who: str) -> bool:
+        """Nobody judges what they did: who has it in hand, or has said that it is settled."""
+        working = {GRID: "gb", PROPERTY: "p", OFFICE: "o", DEPARTMENT: "d"}[self.rung]
+        return who in self.settled_by or bool(self._stands(who) & set(working))
 
     def _earned(self) -> bool:
         if self.way.works_at == DEPARTMENT or not self.has_property:
@@ -415,7 +423,8 @@ class Paper:
             self._go(now, OFFICE)
             self._wrote("hand_to_community")
 
-    def _not_true(self, _: str, now: datetime) -> None:
+    def _not_true(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.kind = "unfounded"
         self._go(now, TO_JUDGE)
         self._wrote("not_true")
@@ -466,12 +475,14 @@ class Paper:
         else:
             self._wrote("add")
 
-    def _done(self, _: str, now: datetime) -> None:
+    def _done(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.verified, self.kind = True, "done"
         self._go(now, TO_JUDGE if self.status == GRID else TO_CONFIRM)
         self._wrote("report_result")
 
-    def _agree(self, _: str, now: datetime) -> None:
+    def _agree(self, who: str, now: datetime) -> None:
+        self.settled_by.add(who)
         self.kind = "negotiated"
         self._go(now, TO_JUDGE if self.status == GRID else TO_CONFIRM)
         self._wrote("agree")
