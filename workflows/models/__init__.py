@@ -1,5 +1,6 @@
 """Tables of the whole product; every row of a neighbourhood carries its `community_id`."""
 
+from workflows.models.access import SignIn
 from workflows.models.base import Base, UtcDateTime
 from workflows.models.cases import (
     Alert,
@@ -42,6 +43,7 @@ __all__ = [
     "Person",
     "Post",
     "Reporter",
+    "SignIn",
     "Unit",
     "UtcDateTime",
     "WebBubble",
