@@ -14,6 +14,7 @@ from workflows.models.cases import (
     Reporter,
     Whistle,
 )
+from workflows.models.console import AuditEntry, HotlineMonth
 from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
 from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
@@ -21,6 +22,7 @@ from workflows.models.places import Building, Community, Estate, Grid, Household
 __all__ = [
     "Account",
     "Alert",
+    "AuditEntry",
     "Base",
     "Building",
     "Case",
@@ -33,6 +35,7 @@ __all__ = [
     "Estate",
     "FollowUp",
     "Grid",
+    "HotlineMonth",
     "Household",
     "Inbound",
     "Invitation",
