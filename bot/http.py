@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, select
 
 from bot.channels.web.page import Page
+from bot.console.building import build as console_router
 from workflows.models import Outbound
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def build_http(app: "App", page: Page) -> FastAPI:
 
     if app.settings.channels.web.enabled:
         http.include_router(page.router())
+    if app.settings.console.enabled:
+        http.include_router(console_router(app.console()))
     if app.settings.channels.telegram.how == "webhook":
         from bot.channels.telegram import webhook_router
 

@@ -15,6 +15,7 @@ from workflows.handling import Handling
 from workflows.media import Photos
 from workflows.notices import Notice
 from workflows.people import People
+from workflows.sign_in import SignIns
 
 
 class Office:
@@ -33,6 +34,7 @@ class Office:
         self.alerts = Alerts(self.file)
         self.digests = Digests(session, now, rules, directory, self.people, self.notices.append)
         self.photos = Photos(session, now)
+        self.sign_ins = SignIns(session, now)
 
     async def history(self, person_id: int, case_id: int) -> tuple[CaseView, list[Line]]:
         """A case and its record, for somebody who may see it.

@@ -355,6 +355,15 @@ async def _act(talk: Talk, act: str, case_id: int, note: str, photos: list[str])
             return await h.comment(me, case_id, note, photos)
 
 
+async def perform(talk: Talk, act: str, case_id: int, note: str, photos: list[str]) -> CaseView:
+    """One act together with its words, without a dialogue: the console's forms bring both at once.
+
+    Raises:
+        Missing, NotAllowed, NotPossible, CaseNotFound: as the use cases say; nothing was changed.
+    """
+    return await _act(talk, act, case_id, note, photos)
+
+
 async def _done(talk: Talk, view: CaseView) -> None:
     await talk.say("staff.done", number=view.number, state=cards.staff_state(view, talk.now, talk.zone))
 

@@ -95,7 +95,7 @@ class Outcome:
     month: str
     calls: int | None
     opened: int
-    closed: int
+    response: Share
     satisfaction: Share
 
 
@@ -115,5 +115,5 @@ async def outcome(office: Office, viewer: Viewer, months: int = 6) -> list[Outco
     found = []
     for span in spans:
         ours = await office.digests.answers(viewer.community_id, span.start, span.end)
-        found.append(Outcome(span.key, calls.get(span.key), ours.opened, ours.closed, ours.satisfaction))
+        found.append(Outcome(span.key, calls.get(span.key), ours.opened, ours.response, ours.satisfaction))
     return found

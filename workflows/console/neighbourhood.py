@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import func, select
 
@@ -45,6 +45,7 @@ class Heat:
     """The community's grids with their places, and the categories that occur."""
 
     days: int
+    since: date  # the first of these days
     category: str
     grids: list[GridHeat]
     categories: list[tuple[str, int]]  # code and number, most first, whatever category is chosen
@@ -56,15 +57,18 @@ class Heat:
 
 
 async def heat(office: Office, viewer: Viewer, days: int, category: str = "") -> Heat:
-    """What was opened in the last `days`, by place; of one category, or of all.
+    """What was opened in the last `days`, today included, by place; of one category, or of all.
 
     Raises:
         ForTheOffice: they do not belong to the community's office.
     """
     viewer.needs_office()
+    # From midnight, so that the list behind a tile holds what its number counts.
+    today = office.now.astimezone(office.rules.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=days - 1)
     rows = await office.session.execute(
         select(Case.grid_id, Case.estate_id, Case.category, Case.closed_at.is_(None), func.count())
-        .where(viewer.sees(), Case.opened_at >= office.now - timedelta(days=days))
+        .where(viewer.sees(), Case.opened_at >= since)
         .group_by(Case.grid_id, Case.estate_id, Case.category, Case.closed_at.is_(None))
     )
     opened: Counter[tuple[int | None, int | None]] = Counter()
@@ -77,7 +81,7 @@ async def heat(office: Office, viewer: Viewer, days: int, category: str = "") ->
             home = office.directory.estate(estate).grid_id if estate is not None else grid
             opened[home, estate] += number
             still[home, estate] += number if open_ else 0
-    return Heat(days, category, _grids(office, viewer, opened, still), kinds.most_common())
+    return Heat(days, since.date(), category, _grids(office, viewer, opened, still), kinds.most_common())
 
 
 def _grids(

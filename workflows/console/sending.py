@@ -7,12 +7,11 @@ from sqlalchemy import func, select
 
 from workflows.console import audit
 from workflows.console.audit import Deed
-from workflows.console.viewer import Viewer
+from workflows.console.viewer import ForTheOffice, Viewer
 from workflows.digest import Audience, Digest, Week
 from workflows.models import DigestIssue, Person, Post
 from workflows.office import Office
 from workflows.policy.audiences import AUDIENCE_OF
-from workflows.policy.permissions import Role
 
 
 class TooEarly(Exception):
@@ -27,37 +26,42 @@ class Preview:
     digest: Digest
 
 
-async def previews(office: Office, viewer: Viewer, week: Week) -> list[Preview]:
-    """One's own first; then one of each other audience on duty.
+def audiences(viewer: Viewer) -> list[Audience]:
+    """Whose digests the viewer may look at: the office's own, and of the others who are on duty.
 
-    Not the others for somebody whom complaints can be about: theirs may tell what is not for these eyes. No
+    Not the others' for somebody whom complaints can be about: theirs may tell what is not for these eyes. No
     resident's: it names their own cases.
+    """
+    if viewer.may_be_concerned:
+        return [Audience.COMMUNITY]
+    return [Audience.COMMUNITY, Audience.GRID, Audience.PROPERTY, Audience.DEPARTMENT]
+
+
+async def preview(office: Office, viewer: Viewer, week: Week, audience: Audience) -> Preview | None:
+    """One's own digest, or that of the first in the community who gets one of this kind; None where nobody does.
 
     Raises:
-        ForTheOffice: they do not belong to the community's office.
+        ForTheOffice: they do not belong to the community's office, or this digest is not for their eyes.
     """
     viewer.needs_office()
-    mine = [d for d in await office.digests.for_person(viewer.person_id, week) if d.audience is not Audience.RESIDENT]
-    found = [Preview(viewer.name, digest) for digest in mine]
-    if viewer.may_be_concerned:
-        return found
-    told = {digest.audience for digest in mine}
-    rows = await office.session.execute(
-        select(Post.person_id, Post.role, Person.name)
-        .join(Person, Person.id == Post.person_id)
-        .where(
-            Post.community_id == viewer.community_id,
-            Post.until.is_(None),
-            Post.role.in_([role.value for role in AUDIENCE_OF]),
+    if audience is Audience.COMMUNITY:
+        return Preview(viewer.name, await office.digests.make(audience, viewer.person_id, week))
+    if audience not in audiences(viewer):
+        raise ForTheOffice
+    row = (
+        await office.session.execute(
+            select(Post.person_id, Person.name)
+            .join(Person, Person.id == Post.person_id)
+            .where(
+                Post.community_id == viewer.community_id,
+                Post.until.is_(None),
+                Post.role.in_([role.value for role, one in AUDIENCE_OF.items() if one is audience]),
+            )
+            .order_by(Post.id)
+            .limit(1)
         )
-        .order_by(Post.id)
-    )
-    for person_id, role, name in rows.all():
-        audience = AUDIENCE_OF[Role(role)]
-        if audience not in told:
-            told.add(audience)
-            found.append(Preview(name, await office.digests.make(audience, person_id, week)))
-    return found
+    ).first()
+    return Preview(row.name, await office.digests.make(audience, row.person_id, week)) if row is not None else None
 
 
 async def issued(office: Office, viewer: Viewer, week: Week) -> Sequence[tuple[Audience, int]]:

@@ -73,9 +73,9 @@ class Counting:
         return found
 
     async def answers(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
-        """Of `measures(…)` only what was opened, how it was closed, and what residents said: the rest stays 0."""
+        """Of `measures(…)` only what was opened and what residents said: the rest stays 0."""
         span = self._span(community_id, start, end)
-        counted: dict[str, Any] = await span.opened() | await span.ended() | await span.said()
+        counted: dict[str, Any] = await span.opened() | await span.said()
         return Measures(**counted)
 
     async def repeat_places(
@@ -103,7 +103,7 @@ class _Span:
 
     async def measures(self) -> Measures:
         counted: dict[str, Any] = {}
-        for part in (self.opened, self.ended, self._standing, self.said, self._sent_back, self._whistles):
+        for part in (self.opened, self._ended, self._standing, self.said, self._sent_back, self._whistles):
             counted |= await part()
         return Measures(**counted, repeats=await self._repeats())
 
@@ -127,7 +127,7 @@ class _Span:
             "by_estate": dict(by_estate),
         }
 
-    async def ended(self) -> dict[str, int]:
+    async def _ended(self) -> dict[str, int]:
         """Cases that were closed within the span and still were at its end."""
         ended = self._closed_at_the_end()
         out: Counter[str] = Counter()

@@ -113,7 +113,7 @@ class Digests:
         return await self._counting.opened_by_category(community_id, start, end)
 
     async def answers(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
-        """Of `measures(…)` only what was opened, how it was closed, and what residents said: the rest stays 0."""
+        """Of `measures(…)` only what was opened and what residents said: the rest stays 0."""
         return await self._counting.answers(community_id, start, end)
 
     async def repeat_places(

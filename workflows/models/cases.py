@@ -26,6 +26,7 @@ class Case(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_cases_closed_at", "community_id", "closed_at"),
+        Index("ix_cases_opened_at", "community_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

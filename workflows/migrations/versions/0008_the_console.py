@@ -1,4 +1,4 @@
-"""The console: its audit log, and the calls to 12345 by month"""
+"""The console: its audit log, the calls to 12345 by month, and cases by the day they were opened"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,10 +47,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_hotline_months"),
         sa.UniqueConstraint("community_id", "month", name="uq_hotline_months_community_id"),
     )
+    op.create_index("ix_cases_opened_at", "cases", ["community_id", "opened_at"])
 
 
 def downgrade() -> None:
     """Backwards."""
+    op.drop_index("ix_cases_opened_at", "cases")
     op.drop_table("hotline_months")
     op.drop_index("ix_audit_entries_community", "audit_entries")
     op.drop_table("audit_entries")
