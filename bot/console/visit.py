@@ -132,12 +132,12 @@ class Console:
             NotSignedIn, NotOnDuty, StrangeForm: nothing is changed.
         """
         session = self.session_of(request)
-        form = await request.form(max_files=4, max_fields=30)
-        token = form.get("token", "")
-        if not isinstance(token, str) or not self.sessions.from_own_form(session, token):
-            raise StrangeForm
-        async with self.transaction() as office:
-            yield Visit(request, session, office, await viewer(office.people, session.person_id), form)
+        async with request.form(max_files=4, max_fields=30) as form:
+            token = form.get("token", "")
+            if not isinstance(token, str) or not self.sessions.from_own_form(session, token):
+                raise StrangeForm
+            async with self.transaction() as office:
+                yield Visit(request, session, office, await viewer(office.people, session.person_id), form)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Office]:

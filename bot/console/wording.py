@@ -49,6 +49,7 @@ WHISTLE: Mapping[str, str] = {"sent": "等答复", "solved": "已办", "planned"
 STATES: Mapping[str, str] = {
     "open": "没办完的",
     "late": "超时的",
+    "late_whole": "全程超时的",
     "closed": "已了结的",
     **{lane.value: f"在：{LANE[lane]}" for lane in Lane},
     **{status.value: STATE[status] for status in Status},

@@ -91,6 +91,12 @@ async def entries(
     if limit is not None:
         query = query.limit(limit)
     return [
-        AuditLine(row.id, row.at, name, Deed(row.deed), row.case_id, number or "", row.subject)
+        AuditLine(row.id, row.at, name, Deed(row.deed), row.case_id, number or "", _subject(row, viewer))
         for row, name, number in await office.session.execute(query)
     ]
+
+
+def _subject(row: AuditEntry, viewer: Viewer) -> str:
+    """What others looked for may name a matter that is about the viewer."""
+    hidden = viewer.may_be_concerned and row.deed == Deed.SEARCH and row.person_id != viewer.person_id
+    return "" if hidden else row.subject

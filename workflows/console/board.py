@@ -46,13 +46,13 @@ class Column:
 async def board(office: Office, viewer: Viewer, shown: int | None = SHOWN) -> list[Column]:
     """Every lane; `shown` None: all rows, as the export takes them."""
     now = office.now
-    counted = (
-        await office.session.execute(
-            select(Case.status, is_late_step(now), is_late_whole(now), func.count())
-            .where(viewer.sees(), Case.closed_at.is_(None))
-            .group_by(Case.status, is_late_step(now), is_late_whole(now))
-        )
-    ).all()
+    each = (
+        select(Case.status, is_late_step(now).label("step"), is_late_whole(now).label("whole"))
+        .where(viewer.sees(), Case.closed_at.is_(None))
+        .subquery()
+    )
+    columns_of = (each.c.status, each.c.step, each.c.whole)
+    counted = (await office.session.execute(select(*columns_of, func.count()).group_by(*columns_of))).all()
     columns = []
     for lane, statuses in STATUSES.items():
         mine = [row for row in counted if row[0] in statuses]

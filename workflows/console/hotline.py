@@ -22,7 +22,8 @@ MOST_CALLS = 1_000_000
 MOST_LINES = 600  # fifty years
 MOST_BYTES = 2 * 1024 * 1024
 MONTH_HEADERS, CALLS_HEADERS = ("月份", "月", "日期", "month"), ("来电数", "件数", "来电", "工单数", "数量", "calls")
-_MONTH = re.compile(r"(20\d{2})\s*[-/.年]?\s*(1[0-2]|0?[1-9])\s*月?(?:[-/.]?\d{1,2}日?(?:\s.*)?)?")
+_DAY = r"(?:\s*(?:月|[-/.])\s*\d{1,2}\s*日?(?:\s.*)?)?"
+_MONTH = re.compile(rf"(20\d{{2}})\s*[-/.年]\s*(1[0-2]|0?[1-9])(?:月|{_DAY})|(20\d{{2}})(1[0-2]|0[1-9])(?:\d{{2}})?")
 
 
 class ImportRefused(Exception):
@@ -44,7 +45,9 @@ class MonthCalls:
 def read_month(text: str) -> str | None:
     """2026-11 for 2026-11, 2026/11, 202611, 2026年11月 and days of it; None for anything else."""
     found = _MONTH.fullmatch(text.strip())
-    return f"{found[1]}-{int(found[2]):02d}" if found else None
+    if found is None:
+        return None
+    return f"{found[1] or found[3]}-{int(found[2] or found[4]):02d}"
 
 
 def read_calls(text: str) -> int | None:

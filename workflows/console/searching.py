@@ -16,7 +16,6 @@ from workflows.policy.lifecycle import CLOSED, Status
 PAGE = 50
 MOST_WORDS = 6
 _FETCH = 2000
-OPEN, CLOSED_, LATE = "open", "closed", "late"
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Query:
 
     words: str = ""
     category: str = ""
-    state: str = ""  # a status, a lane of the board, or open | closed | late
+    state: str = ""  # a status, a lane of the board, or open | closed | late | late_whole
     estate_id: int | None = None
     grid_id: int | None = None
     since: date | None = None  # opened on this day or later
@@ -89,7 +88,9 @@ async def everything(office: Office, viewer: Viewer, query: Query) -> AsyncItera
 
 def _conditions(office: Office, viewer: Viewer, query: Query) -> list[ColumnElement[bool]]:
     where = [viewer.sees()]
-    where += [_word(word) for word in query.words.split()[:MOST_WORDS]]
+    names = office.rules.categories
+    for word in query.words.split()[:MOST_WORDS]:
+        where.append(_word(word, [code for code, name in names.items() if word in name]))
     if query.category:
         where.append(Case.category == query.category)
     if query.state:
@@ -106,11 +107,13 @@ def _conditions(office: Office, viewer: Viewer, query: Query) -> list[ColumnElem
     return where
 
 
-def _word(word: str) -> ColumnElement[bool]:
-    """A word of the report, of its place, or a (part of a) number; 5号楼 finds building 5."""
+def _word(word: str, categories: list[str]) -> ColumnElement[bool]:
+    """A word of the report, of its place or of its category, or a part of its number; 5号楼 finds building 5."""
     columns = (Case.text, Case.place_text, Case.estate_text)
     ways = [column.contains(word, autoescape=True) for column in columns]
     ways.append(Case.number.contains(word.upper(), autoescape=True))
+    if categories:
+        ways.append(Case.category.in_(categories))
     building = word.removesuffix("楼").removesuffix("号").removesuffix("栋")
     if building and building != word:
         ways.append(Case.building_text == building)
@@ -123,6 +126,8 @@ def _state(state: str, now: datetime) -> ColumnElement[bool]:
             return Case.closed_at.is_(None)
         case "closed":
             return Case.status.in_(sorted(CLOSED))
+        case "late_whole":
+            return is_late_whole(now)
         case "late":
             return or_(is_late_step(now), is_late_whole(now))
         case _ if state in list(Lane):
