@@ -1,4 +1,4 @@
-"""The two style sheets: Tabler's, out of the wheel of starlette-admin, and our own."""
+"""What the pages load: Tabler's style sheet, out of the wheel of starlette-admin, our own over it, and the icon."""
 
 import gzip
 import hashlib
@@ -12,18 +12,21 @@ from fastapi.responses import Response
 from workflows.case_file import CaseNotFound
 
 SHEETS = ("tabler.css", "console.css")
+ICON = "icon.svg"
 _OWN = Path(__file__).parent / "static" / "console.css"
+_CHATS_ICON = Path(__file__).parents[1] / "channels" / "web" / "static" / ICON
 _KEPT = "public, max-age=31536000, immutable"
 
 
 async def style(request: Request, name: str) -> Response:
     """A style sheet, compressed where the browser takes that, kept by it until the version in its address changes."""
-    if name not in SHEETS:
+    if name not in (*SHEETS, ICON):
         raise CaseNotFound(name)
+    kind = "image/svg+xml" if name == ICON else "text/css"
     headers = {"Cache-Control": _KEPT if request.query_params.get("v") else "no-cache", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(_packed(name), media_type="text/css", headers={**headers, "Content-Encoding": "gzip"})
-    return Response(_sheet(name), media_type="text/css", headers=headers)
+        return Response(_packed(name), media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(_sheet(name), media_type=kind, headers=headers)
 
 
 @cache
@@ -35,8 +38,8 @@ def address(name: str) -> str:
 @cache
 def _sheet(name: str) -> bytes:
     """The library is asked for its file only: importing it would load an admin site that we do not use."""
-    if name == "console.css":
-        return _OWN.read_bytes()
+    if name != "tabler.css":
+        return (_CHATS_ICON if name == ICON else _OWN).read_bytes()
     found = find_spec("starlette_admin")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("the package starlette-admin is missing: run `make setup`")

@@ -20,7 +20,7 @@ from bot.announcer import Announcer
 from bot.clock import Clock
 from bot.console import wording
 from bot.console.session import COOKIE, Session, Sessions
-from bot.console.styles import SHEETS, address
+from bot.console.styles import ICON, SHEETS, address
 from bot.conversation import cards
 from bot.conversation.dialogue import Dialogue
 from bot.conversation.talk import Duty, Speaker, Talk
@@ -180,6 +180,7 @@ class Console:
         zone = self.settings.zone
         environment.globals |= {
             "w": wording,
+            "icon": address(ICON),
             "sheets": [address(name) for name in SHEETS],
             "ROLE": cards.ROLE,
             "STATE": cards.STATE,

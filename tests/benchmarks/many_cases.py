@@ -17,7 +17,7 @@ from workflows.models import Case, CaseEvent, Community, Media, Person, Reporter
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, Action, Rung, Status
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-YEARS = 3
+DAYS = 3 * 365
 NAME = "仕奇社区"
 _CHUNK = 4000
 _RESIDENTS = 5000
@@ -66,11 +66,16 @@ class _Rows:
     media: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def fill(database: Database, directory_file: Path, number: int, seed: int = 1) -> int:
-    """Migrate, import the directory, and give one community so many cases over three years; returns its id."""
+async def fill(
+    database: Database, directory_file: Path, number: int, *, days: int = DAYS, photos: bool = True, seed: int = 1
+) -> int:
+    """Migrate, import the directory, and give one community so many cases in the days before NOW; returns its id.
+
+    `photos` are entries of the register without a picture behind them.
+    """
     await database.migrate()
     async with database.writing() as session:
-        await import_file(session, directory_file, NOW - timedelta(days=366 * YEARS))
+        await import_file(session, directory_file, NOW - timedelta(days=days + 1))
         directory = await Directory.load(session)
         community = (await session.execute(select(Community.id).where(Community.name == NAME))).scalar_one()
         first = (await session.execute(select(Person.id).order_by(Person.id.desc()).limit(1))).scalar_one() + 1
@@ -79,7 +84,7 @@ async def fill(database: Database, directory_file: Path, number: int, seed: int 
             for n in range(_RESIDENTS)
         ]
         await session.execute(insert(Person), persons)
-    maker = _Maker(directory, community, range(first, first + _RESIDENTS), Random(seed))
+    maker = _Maker(directory, community, range(first, first + _RESIDENTS), Random(seed), timedelta(days=days), photos)
     for rows in maker.chunks(number):
         async with database.writing() as session:
             tables = (
@@ -100,7 +105,16 @@ async def fill(database: Database, directory_file: Path, number: int, seed: int 
 class _Maker:
     """Makes up cases; the same ones for the same seed."""
 
-    def __init__(self, directory: Directory, community: int, persons: range, random: Random) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        community: int,
+        persons: range,
+        random: Random,
+        span: timedelta,
+        photos: bool,
+    ) -> None:
+        self._span, self._photos = span, photos
         self._directory = directory
         self._community = community
         self._persons = persons
@@ -111,7 +125,7 @@ class _Maker:
 
     def chunks(self, number: int) -> Iterator[_Rows]:
         """All of it, a few thousand cases at a time."""
-        step = timedelta(days=365 * YEARS) / number
+        step = self._span / number
         for begin in range(0, number, _CHUNK):
             rows = _Rows()
             for n in range(begin, min(number, begin + _CHUNK)):
@@ -142,7 +156,7 @@ class _Maker:
             rows.reporters.append(
                 {"community_id": self._community, "case_id": case_id, "person_id": person, "joined_at": opened, "first": first}
             )  # fmt: skip
-        if random.random() < 0.2:
+        if self._photos and random.random() < 0.2:
             rows.media.append(
                 {"id": f"photo{case_id}", "community_id": self._community, "case_id": case_id, "width": 800, "height": 600,
                  "size": 90_000, "created_at": opened}
