@@ -14,7 +14,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash near-duplicates encoder format clean
+.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash bench-console near-duplicates encoder format clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ SEED ?= 1
 ENGINE ?= sqlite
 bench-crash: setup-app ## kill the product KILLS times under load, then prove that nothing was lost or doubled (SEED=1 ENGINE=sqlite|postgresql)
 	@.venv/bin/python -m tests.benchmarks.crash --kills $(KILLS) --seed $(SEED) --engine $(ENGINE) $(ARGS)
+
+bench-console: setup-app ## the console's page times at 100,000 cases on both engines (ARGS="--engine sqlite"; about 10 minutes)
+	@.venv/bin/python -m tests.benchmarks.console $(ARGS)
 
 near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)
 	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/plain_exam.jsonl tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)

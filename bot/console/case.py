@@ -24,6 +24,11 @@ from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import NotAllowed
 
 _WITH_PHOTO = frozenset({"done", "confirm", "not_fixed", "note"})
+# What a form can do at once. What takes a conversation (choosing, asking back) is left to the chat.
+_BARE = frozenset({"verify", "take_on", "head", "property", "community", "confirm"})
+_IN_WORDS = frozenset(
+    {"not_true", "supply", "done", "cannot", "accept", "convene", "agree", "plan", "refuse", "not_fixed", "note"}
+)
 
 
 class Unclear(Exception):
@@ -135,10 +140,9 @@ class Cases:
                 if not note or not found.routable:
                     raise Unclear("名册里没有这个地方。请写小区和楼号，比如：富邦小区3号楼2单元。")
                 await office.cases.relocate(me, case_id, found)
-            case _ if act in ACTION_OF_ACT:
-                needs_words = act in staff.ASKS_WORDS
+            case _ if act in _BARE | _IN_WORDS:
                 photos = await self._photos(visit) if act in _WITH_PHOTO else []
-                if needs_words and not note and not photos:
+                if act in _IN_WORDS and not note and not photos:
                     raise Missing(staff.ASKS_WORDS[act])
                 await staff.perform(self._console.talk(visit), act, case_id, note, photos)
             case _:
@@ -175,12 +179,12 @@ def offers(page: CasePage) -> Sequence[Offer]:
     """What the viewer's posts may do with the case now: the buttons of the chat's card, each once."""
     found: dict[str, Offer] = {}
     for relation in page.relations:
-        for row in cards.staff_rows(page.view, wording.ROLE_OF[relation]):
+        for row in cards.staff_rows(page.view, wording.ROLE_OF.get(relation, relation)):
             for button in row:
                 if not button.data.startswith("c:"):
                     continue
                 act = CaseDo.unpack(button.data).act
-                if act in ACTION_OF_ACT:
+                if act in _BARE | _IN_WORDS or act == "whistle":
                     prompt = say(staff.ASKS_WORDS[act]) if act in staff.ASKS_WORDS else ""
                     found.setdefault(act, Offer(act, button.text, prompt, act in _WITH_PHOTO))
     if page.view.open:

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from bot.console import wording
 from bot.console.lists import query_of
-from bot.console.numbers import days_of, span_of, weeks_of
+from bot.console.numbers import compares, days_of, span_of, weeks_of
 from bot.console.visit import Console, Visit
 from bot.conversation import cards
 from bot.conversation.phrases import everything
@@ -177,7 +177,7 @@ def measure_rows(measures: Measures) -> list[tuple[str, int | str, str]]:
 
 async def _measures(visit: Visit) -> list[Table]:
     span, _ = span_of(visit)
-    found = await measured(visit.office, visit.viewer, span)
+    found = await measured(visit.office, visit.viewer, span, compare=compares(visit, span))
     names = visit.office.rules.categories
     rows: list[list[Cell]] = []
     before = measure_rows(found.before) if found.before is not None else []

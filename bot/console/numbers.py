@@ -47,7 +47,7 @@ class Numbers:
             return self._console.page(
                 "measures.html",
                 visit,
-                found=await measured(visit.office, visit.viewer, span),
+                found=await measured(visit.office, visit.viewer, span, compare=compares(visit, span)),
                 before=span.previous(zone),
                 after=span.next(zone) if span.end <= today else None,
                 kinds=[(kind, of(kind, day, zone).key) for kind in ("week", "month", "quarter")],
@@ -128,6 +128,11 @@ def span_of(visit: Visit) -> tuple[Span, str]:
     except (ValueError, OverflowError):
         return running, f"“{key[:20]}”不是一个时间段，下面是本周。"
     return span, ""
+
+
+def compares(visit: Visit, span: Span) -> bool:
+    """A week stands beside the one before it, as in the digest; a longer span where somebody asks for it."""
+    return span.kind == "week" or visit.asked("compare") == "1"
 
 
 def weeks_of(visit: Visit) -> int:

@@ -63,6 +63,7 @@ ROLE_OF: Mapping[Relation, str] = {
     Relation.COMMUNITY: "community_staff",
     Relation.DEPARTMENT: "department_liaison",
 }
+_WAITS_FOR = {Status.WAITING_FOR_RESIDENT: "等居民补充", Status.TO_JUDGE: "等居民评价"}
 _HANDED_ON = (Action.BLOW_WHISTLE, Action.HAND_TO_PROPERTY, Action.HAND_TO_COMMUNITY, Action.ESCALATE)
 
 
@@ -86,14 +87,12 @@ def step_clock(row: CaseRow, now: datetime) -> str:
     """The clock of whoever has it."""
     if not row.open:
         return ""
-    if row.status is Status.WAITING_FOR_RESIDENT:
-        return "等居民补充"
-    if row.status is Status.TO_JUDGE:
-        return "等居民评价"
+    if row.status in _WAITS_FOR:
+        return _WAITS_FOR[row.status]
     over = now - row.rung_due_at
-    if over > timedelta(0):
-        return f"超时{length(over)}" if row.late_step else "等现场确认"
-    return f"剩{length(-over)}"
+    if over <= timedelta(0):
+        return f"剩{length(-over)}"
+    return f"超时{length(over)}" if row.late_step else "到时限了"
 
 
 def whole_clock(row: CaseRow, now: datetime) -> str:

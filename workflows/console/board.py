@@ -9,7 +9,7 @@ from workflows.console.rows import CaseRow, is_late_step, is_late_whole, most_pr
 from workflows.console.viewer import Viewer
 from workflows.models import Case
 from workflows.office import Office
-from workflows.policy.lifecycle import Status
+from workflows.policy.lifecycle import OPEN, WORKING, Status
 
 
 class Lane(StrEnum):
@@ -27,7 +27,7 @@ STATUSES: dict[Lane, tuple[Status, ...]] = {
     Lane.PROPERTY: (Status.WITH_PROPERTY,),
     Lane.COMMUNITY: (Status.WITH_COMMUNITY,),
     Lane.DEPARTMENT: (Status.WITH_DEPARTMENT,),
-    Lane.WAITING: (Status.TO_CONFIRM, Status.TO_JUDGE, Status.WAITING_FOR_RESIDENT),
+    Lane.WAITING: tuple(status for status in Status if status in OPEN and status not in WORKING),
 }
 SHOWN = 30  # cards of a column; its numbers are always the whole
 

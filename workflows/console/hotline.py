@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ MOST_LINES = 600  # fifty years
 MOST_BYTES = 2 * 1024 * 1024
 MONTH_HEADERS, CALLS_HEADERS = ("月份", "月", "日期", "month"), ("来电数", "件数", "来电", "工单数", "数量", "calls")
 _DAY = r"(?:\s*(?:月|[-/.])\s*\d{1,2}\s*日?(?:\s.*)?)?"
-_MONTH = re.compile(rf"(20\d{{2}})\s*[-/.年]\s*(1[0-2]|0?[1-9])(?:月|{_DAY})|(20\d{{2}})(1[0-2]|0[1-9])(?:\d{{2}})?")
+_MONTH = re.compile(
+    rf"(20\d{{2}})\s*[-/.年]\s*(1[0-2]|0?[1-9])(?:月|{_DAY})|(20\d{{2}})(1[0-2]|0[1-9])(?:\d{{2}})?", re.ASCII
+)
 
 
 class ImportRefused(Exception):
@@ -44,18 +47,23 @@ class MonthCalls:
 
 def read_month(text: str) -> str | None:
     """2026-11 for 2026-11, 2026/11, 202611, 2026年11月 and days of it; None for anything else."""
-    found = _MONTH.fullmatch(text.strip())
+    found = _MONTH.fullmatch(_plain(text))
     if found is None:
         return None
     return f"{found[1] or found[3]}-{int(found[2] or found[4]):02d}"
 
 
+def _plain(text: str) -> str:
+    """１２，３４５ typed with a Chinese keyboard is 12,345."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
 def read_calls(text: str) -> int | None:
     """A whole number of calls; None for anything else."""
-    bare = text.strip().removesuffix("件").removesuffix("次").replace(",", "").replace("，", "")
+    bare = _plain(text).removesuffix("件").removesuffix("次").replace(",", "")
     if bare.endswith(".0"):
         bare = bare[:-2]
-    return int(bare) if re.fullmatch(r"\d{1,7}", bare) and int(bare) <= MOST_CALLS else None
+    return int(bare) if re.fullmatch(r"\d{1,7}", bare, re.ASCII) and int(bare) <= MOST_CALLS else None
 
 
 def read_file(name: str, content: bytes, this_month: str) -> list[MonthCalls]:

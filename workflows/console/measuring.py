@@ -18,7 +18,7 @@ MOST_WEEKS = 26
 
 @dataclass(frozen=True)
 class Measured:
-    """A span's numbers, and those of the span before it (not for a quarter: it would be counted too long)."""
+    """A span's numbers, and those of the span before it where they were asked for."""
 
     span: Span
     now: Measures
@@ -27,8 +27,10 @@ class Measured:
     running: bool
 
 
-async def measured(office: Office, viewer: Viewer, span: Span) -> Measured:
+async def measured(office: Office, viewer: Viewer, span: Span, *, compare: bool) -> Measured:
     """The numbers of the viewer's community, by the digest's function; places only where the viewer may see the cases.
+
+    `compare`: with the span before. That doubles the counting: a month of 3,000 cases takes a tenth of a second.
 
     Raises:
         ForTheOffice: they do not belong to the community's office.
@@ -38,9 +40,7 @@ async def measured(office: Office, viewer: Viewer, span: Span) -> Measured:
     return Measured(
         span=span,
         now=await office.digests.measures(viewer.community_id, span.start, span.end),
-        before=None
-        if span.kind == "quarter"
-        else await office.digests.measures(viewer.community_id, before.start, before.end),
+        before=await office.digests.measures(viewer.community_id, before.start, before.end) if compare else None,
         repeat_places=await office.digests.repeat_places(viewer.community_id, span.start, span.end, viewer.sees()),
         running=span.end > office.now,
     )
