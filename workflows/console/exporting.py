@@ -87,9 +87,7 @@ def _head(sheet: WriteOnlyWorksheet, name: str) -> object:
 
 def _cell(sheet: WriteOnlyWorksheet, value: Cell, zone: tzinfo) -> object:
     if isinstance(value, datetime):
-        cell = WriteOnlyCell(sheet, value=value.astimezone(zone).replace(tzinfo=None, microsecond=0))
-        cell.number_format = "yyyy-mm-dd hh:mm"
-        return cell
+        return value.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)  # Excel knows no zones
     if isinstance(value, str):
         bare = ILLEGAL_CHARACTERS_RE.sub("", value)[:_LONGEST]
         if not bare.startswith(_FORMULA) and "\n" not in bare:
