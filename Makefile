@@ -14,7 +14,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash fuzz near-duplicates encoder format clean
+.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash bench-console fuzz near-duplicates encoder format clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ bench-crash: setup-app ## kill the product KILLS times under load, then prove th
 UPDATES ?= 100000
 fuzz: setup-app ## send UPDATES mutated updates and requests, then say what did not stand it (SEED=1 ENGINE=sqlite|postgresql, ARGS="--rasa 500")
 	@.venv/bin/python -m tests.benchmarks.fuzz --updates $(UPDATES) --seed $(SEED) --engine $(ENGINE) $(ARGS)
+
+bench-console: setup-app ## the console's page times at 100,000 cases on both engines (ARGS="--engine sqlite"; about 10 minutes)
+	@.venv/bin/python -m tests.benchmarks.console $(ARGS)
 
 near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)
 	@nlu/rasa/.venv/bin/python nlu/rasa/near_duplicates.py --against tests/nlu/plain_exam.jsonl tests/nlu/dev_author.jsonl tests/nlu/test_author.jsonl tests/nlu/test_exam.jsonl $(ARGS)

@@ -28,6 +28,8 @@ from bot.channels.web.messenger import Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
 from bot.channels.web.relay import Relay
 from bot.clock import Clock, SystemClock
+from bot.console.session import Sessions
+from bot.console.visit import Console
 from bot.conversation import resident, routers, staff
 from bot.conversation.dialogue import Dialogue, restored
 from bot.conversation.phrases import say
@@ -174,6 +176,22 @@ class App:
             self.settle,
             lambda: self.chairs,
         )
+
+    def console(self) -> Console:
+        """The staff's pages; what they change goes out like what a chat changes."""
+        return Console(
+            self.settings,
+            self.database,
+            self.clock,
+            self.office,
+            self.announcer,
+            Sessions(_secret(self.settings.storage), timedelta(hours=self.settings.console.hours)),
+            self._wake,
+        )
+
+    def _wake(self) -> None:
+        self.courier.wake.set()
+        self.inbox.arrived.set()
 
     # ---- starting and stopping
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from bot.channels.web import documents
 from bot.channels.web.page import Page
+from bot.console.building import build as console_router
 from bot.conversation.phrases import say
 from bot.guard import Guard
 from bot.storable import storable_text
@@ -115,6 +116,8 @@ def build_http(app: "App", page: Page) -> FastAPI:
     http.include_router(app.answer_page.router())
     if app.settings.channels.web.enabled:
         http.include_router(page.router())
+    if app.settings.console.enabled:
+        http.include_router(console_router(app.console()))
     if app.settings.channels.telegram.how == "webhook":
         from bot.channels.telegram import webhook_router
 

@@ -326,6 +326,21 @@ class Staff(Section):
     invitation_days: int = Field(7, ge=1)
 
 
+class ConsoleSetting(Section):
+    """The staff's pages."""
+
+    enabled: bool = True
+    url: str = ""
+    hours: int = Field(12, ge=1, le=72)
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("write the whole address, e.g. https://xiaoshao.example, or leave it empty")
+        return url.rstrip("/")
+
+
 class Holidays(Section):
     """Days that override the published calendar."""
 
@@ -363,6 +378,7 @@ class Settings(BaseSettings):
     scheduler: Scheduler = Scheduler()
     process: Process = Process()
     staff: Staff = Staff()
+    console: ConsoleSetting = ConsoleSetting()
     holidays: Holidays = Holidays()
 
     @field_validator("timezone")
@@ -467,6 +483,11 @@ class Settings(BaseSettings):
     def limited(self) -> bool:
         """Whether the limits hold. The demo's chairs are everybody's, and its clock jumps."""
         return self.limits.in_demo or not self.demo.enabled
+
+    @property
+    def console_url(self) -> str:
+        """Where staff open the console: its own address, or that of the page."""
+        return f"{self.console.url or self.server.public_url.rstrip('/')}/console"
 
     @property
     def live_model(self) -> Path:

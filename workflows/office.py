@@ -21,6 +21,7 @@ from workflows.patrols import Patrols
 from workflows.people import People
 from workflows.refusals import Refusals
 from workflows.rulings import Rulings
+from workflows.sign_in import SignIns
 from workflows.suspending import Suspending
 from workflows.upkeep import Upkeep
 
@@ -49,6 +50,7 @@ class Office:
         self.photos = Photos(session, now)
         self.limits = Limits(session, now)
         self.refusals = Refusals(session, now)
+        self.sign_ins = SignIns(session, now)
 
     async def history(self, person_id: int, case_id: int) -> tuple[CaseView, list[Line]]:
         """A case and its record, for somebody who may see it.

@@ -102,6 +102,11 @@ _DONE = {
 }
 
 
+def deed(action: Action) -> str:
+    """What was done, in the words of the history."""
+    return _DONE[action]
+
+
 def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
     """A time as people say it: 今天18:00, 明天9:30, 11月28日12:00."""
     local, today = at.astimezone(zone), now.astimezone(zone).date()

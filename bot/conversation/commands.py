@@ -6,10 +6,12 @@ from bot.conversation import digest_text, resident, staff
 from bot.conversation.buttons import DigestMore, option
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
+from workflows.console.viewer import CONSOLE_ROLES
 from workflows.digest import Week
 from workflows.people import InvitationRefused
 from workflows.policy.permissions import Role
 from workflows.refusals import Why
+from workflows.sign_in import VALID
 
 TITLES = {
     "/menu": "按类别反映",
@@ -22,6 +24,7 @@ STAFF_TITLES = {
     "/desk": "手头的事",
     "/patrol": "巡查",
     "/upkeep": "定期维护",
+    "/console": "工作台",
     "/digest": "简报",
     "/cases": "我的诉求",
     "/help": "怎么用",
@@ -63,6 +66,8 @@ async def run(talk: Talk, text: str) -> None:  # noqa: C901 - a list of commands
             await home(talk, rest)
         case "invite":
             await invite(talk, rest)
+        case "console":
+            await console(talk)
         case _:
             await talk.say("unknown.command")
 
@@ -144,6 +149,19 @@ async def invite(talk: Talk, name: str) -> None:
         days=days,
         link=f"{talk.settings.server.public_url}/?join={code}",
     )
+
+
+async def console(talk: Talk) -> None:
+    """A one-time link to the console, for those whose post it is for."""
+    talk.act("command")
+    if not talk.settings.console.enabled:
+        await talk.say("console.off")
+        return
+    if not talk.speaker.has(*CONSOLE_ROLES):
+        await talk.say("console.none")
+        return
+    token = await talk.office.sign_ins.issue(talk.speaker.person_id)
+    await talk.say("console.link", link=f"{talk.settings.console_url}/in/{token}", minutes=VALID.seconds // 60)
 
 
 async def home(talk: Talk, text: str) -> None:

@@ -22,3 +22,8 @@ def say(key: str, **values: Any) -> str:
         KeyError: no such phrase, or a name without a value: both are mistakes of the code.
     """
     return _phrases()[key].format(**values)
+
+
+def everything() -> dict[str, str]:
+    """Every phrase by its key, as it is written: for looking at."""
+    return dict(_phrases())

@@ -114,6 +114,11 @@ def _danger() -> Router:
 def _commands() -> Router:
     router = Router(name="commands")
 
+    @router.message(F.text.strip() == "工作台", OnDuty())
+    async def console(message: Message, talk: Talk, state: FSMContext) -> None:
+        await commands.console(talk)
+        await keep(state, talk.dialogue)
+
     @router.message(F.text.startswith("/"))
     async def command(message: Message, talk: Talk, state: FSMContext) -> None:
         await commands.run(talk, message.text or "")

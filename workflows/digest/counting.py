@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,18 @@ from workflows.policy.measures import (
 )
 
 
+@dataclass(frozen=True)
+class RepeatPlace:
+    """A place from which the same kind of matter came again within 30 days, and how often."""
+
+    category: str
+    estate_id: int | None
+    estate: str
+    building: str
+    place: str
+    number: int
+
+
 class Counting:
     """Counts each span once, however many digests want its numbers."""
 
@@ -51,10 +64,29 @@ class Counting:
         """
         key = (community_id, start, end)
         if key not in self._measured:
-            communities = self._sources.communities(community_id)
-            span = _Span(self._sources.session, communities, start, end, self._sources.now)
-            self._measured[key] = await span.measures()
+            self._measured[key] = await self._span(community_id, start, end).measures()
         return self._measured[key]
+
+    async def opened_by_category(self, community_id: int | None, start: datetime, end: datetime) -> dict[str, int]:
+        """`measures(…).by_category` alone."""
+        found: dict[str, int] = (await self._span(community_id, start, end).opened())["by_category"]
+        return found
+
+    async def answers(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
+        """Of `measures(…)` only what was opened and what residents said: the rest stays 0."""
+        span = self._span(community_id, start, end)
+        counted: dict[str, Any] = await span.opened() | await span.said()
+        return Measures(**counted)
+
+    async def repeat_places(
+        self, community_id: int | None, start: datetime, end: datetime, *where: ColumnElement[bool]
+    ) -> list[RepeatPlace]:
+        """Which places `measures(…).repeats` counts, most first, among the cases that `where` lets through."""
+        return await self._span(community_id, start, end).repeat_places(*where)
+
+    def _span(self, community_id: int | None, start: datetime, end: datetime) -> "_Span":
+        sources = self._sources
+        return _Span(sources.session, sources.communities(community_id), start, end, sources.now)
 
 
 class _Span:
@@ -71,11 +103,12 @@ class _Span:
 
     async def measures(self) -> Measures:
         counted: dict[str, Any] = {}
-        for part in (self._opened, self._ended, self._standing, self._said, self._sent_back, self._whistles):
+        for part in (self.opened, self._ended, self._standing, self.said, self._sent_back, self._whistles):
             counted |= await part()
         return Measures(**counted, repeats=await self._repeats())
 
-    async def _opened(self) -> dict[str, Any]:
+    async def opened(self) -> dict[str, Any]:
+        """What was reported, of which kind and where."""
         columns = (Case.category, Case.estate_text, Case.proactive)
         by_category: Counter[str] = Counter()
         by_estate: Counter[str] = Counter()
@@ -205,7 +238,8 @@ class _Span:
             .scalar_subquery()
         )
 
-    async def _said(self) -> dict[str, int]:
+    async def said(self) -> dict[str, int]:
+        """What residents answered, the last word of each case."""
         later = aliased(CaseEvent)
         spoke_later = exists().where(
             later.case_id == CaseEvent.case_id,
@@ -240,28 +274,39 @@ class _Span:
         """Opened in the span where the same kind was reported from the same place in the 30 days before."""
         total = 0
         for known in (True, False):  # apart, so that either can use the index over estates
-            earlier = aliased(Case)
-            estate = earlier.estate_id == Case.estate_id if known else earlier.estate_id.is_(None)
-            before = exists().where(
-                earlier.community_id == Case.community_id,
-                estate,
-                earlier.estate_text == Case.estate_text,
-                earlier.category == Case.category,
-                earlier.building_text == Case.building_text,
-                or_(Case.building_text != "", earlier.place_text == Case.place_text),
-                earlier.id < Case.id,
-                earlier.opened_at >= _days_before(self._session, Case.opened_at, AGAIN),
-            )
-            total += await self._number(
-                select(func.count()).where(
-                    Case.community_id.in_(self._communities),
-                    within(Case.opened_at, self._start, self._end),
-                    Case.estate_id.is_not(None) if known else Case.estate_id.is_(None),
-                    or_(Case.estate_text != "", Case.building_text != "", Case.place_text != ""),
-                    before,
-                )
-            )
+            total += await self._number(select(func.count()).where(*self._repeated(known)))
         return total
+
+    def _repeated(self, known: bool) -> tuple[ColumnElement[bool], ...]:
+        """The cases that `_repeats` counts, with or without an estate of the directory."""
+        earlier = aliased(Case)
+        estate = earlier.estate_id == Case.estate_id if known else earlier.estate_id.is_(None)
+        before = exists().where(
+            earlier.community_id == Case.community_id,
+            estate,
+            earlier.estate_text == Case.estate_text,
+            earlier.category == Case.category,
+            earlier.building_text == Case.building_text,
+            or_(Case.building_text != "", earlier.place_text == Case.place_text),
+            earlier.id < Case.id,
+            earlier.opened_at >= _days_before(self._session, Case.opened_at, AGAIN),
+        )
+        return (
+            Case.community_id.in_(self._communities),
+            within(Case.opened_at, self._start, self._end),
+            Case.estate_id.is_not(None) if known else Case.estate_id.is_(None),
+            or_(Case.estate_text != "", Case.building_text != "", Case.place_text != ""),
+            before,
+        )
+
+    async def repeat_places(self, *where: ColumnElement[bool]) -> list[RepeatPlace]:
+        """The places behind `_repeats`, most first."""
+        spot = case((Case.building_text != "", ""), else_=Case.place_text)
+        columns = (Case.category, Case.estate_id, Case.estate_text, Case.building_text, spot)
+        found = []
+        for known in (True, False):
+            found += [RepeatPlace(*row) for row in await self._grouped(columns, *self._repeated(known), *where)]
+        return sorted(found, key=lambda place: (-place.number, place.estate, place.building, place.category))
 
     async def _whistles(self) -> dict[str, Any]:
         blown = select(func.count()).where(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, time
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.case_file import Rules
@@ -16,7 +16,7 @@ from workflows.digest.audiences import (
     property_digest,
     resident_digests,
 )
-from workflows.digest.counting import Counting
+from workflows.digest.counting import Counting, RepeatPlace
 from workflows.digest.issuing import Issuing
 from workflows.digest.sources import Sources
 from workflows.directory import Directory
@@ -107,6 +107,20 @@ class Digests:
     async def measures(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
         """The numbers of a span; None: of all communities together. Each span is counted once."""
         return await self._counting.measures(community_id, start, end)
+
+    async def opened_by_category(self, community_id: int | None, start: datetime, end: datetime) -> dict[str, int]:
+        """`measures(…).by_category` alone, for tables of many spans."""
+        return await self._counting.opened_by_category(community_id, start, end)
+
+    async def answers(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
+        """Of `measures(…)` only what was opened and what residents said: the rest stays 0."""
+        return await self._counting.answers(community_id, start, end)
+
+    async def repeat_places(
+        self, community_id: int | None, start: datetime, end: datetime, *where: ColumnElement[bool]
+    ) -> list[RepeatPlace]:
+        """Which places `measures(…).repeats` counts, most first, among the cases that `where` lets through."""
+        return await self._counting.repeat_places(community_id, start, end, *where)
 
     async def send_week(self, week: Week, community_id: int | None = None) -> int:
         """Issue the digests of a week, each once per person and audience; how many went out."""

@@ -14,6 +14,7 @@ from workflows.models.cases import (
     Reporter,
     Whistle,
 )
+from workflows.models.console import AuditEntry, HotlineMonth
 from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
 from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
@@ -25,6 +26,7 @@ __all__ = [
     "Account",
     "Alert",
     "AnswerLink",
+    "AuditEntry",
     "Base",
     "Building",
     "Case",
@@ -37,6 +39,7 @@ __all__ = [
     "Estate",
     "FollowUp",
     "Grid",
+    "HotlineMonth",
     "Household",
     "Inbound",
     "Invitation",

@@ -33,6 +33,7 @@ class Case(Base):
             sqlite_where=text("closed_at IS NOT NULL AND expired_at IS NULL"),
             postgresql_where=text("closed_at IS NOT NULL AND expired_at IS NULL"),
         ),
+        Index("ix_cases_opened_at", "community_id", "opened_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

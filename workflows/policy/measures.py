@@ -155,6 +155,16 @@ class Measures:
         return Share(self.first_rung, self.solved)
 
     @property
+    def sent_back(self) -> Share:
+        """Cases that a resident sent back, of those on which a resident spoke or was waited for to the end."""
+        return Share(self.reopened, self.answered + self.silent)
+
+    @property
+    def whistling(self) -> Share:
+        """吹哨率: whistles, of what was reported. A case that is sent to a second department counts twice."""
+        return Share(self.whistles, self.opened)
+
+    @property
     def whistles_open(self) -> int:
         """What departments had at the end."""
         return self.with_department + self.with_department_planned + self.with_department_overdue

@@ -96,6 +96,15 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "", *, typed: bool 
         await looking.done(talk, view, due)
 
 
+async def perform(talk: Talk, act: str, case_id: int, note: str, photos: list[str]) -> CaseView:
+    """One act together with its words, without a dialogue: the console's forms bring both at once.
+
+    Raises:
+        Missing, NotAllowed, NotPossible, CaseNotFound: as the use cases say; nothing was changed.
+    """
+    return await _act(talk, act, case_id, note, photos)
+
+
 async def _as_department(talk: Talk, act: str, case_id: int) -> tuple[str, datetime | None]:
     """By when a department was to answer; and 已解决 from one that only assists is its own part, not the case's end."""
     if act not in ("done", "plan", "refuse") or not talk.speaker.has(Role.DEPARTMENT_LIAISON):

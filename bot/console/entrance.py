@@ -1,0 +1,68 @@
+"""Coming in by the link that 小哨 sent to one's chat, and going out again."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from bot.console.session import COOKIE
+from bot.console.visit import Console
+from workflows.console import audit
+from workflows.console.audit import Deed
+from workflows.console.viewer import NotOnDuty, viewer
+from workflows.sign_in import Denied, SignIns
+
+_WHY = {
+    Denied.UNKNOWN: "这个链接不对，可能没有复制完整。",
+    Denied.USED: "这个链接已经用过了，或者您后来又要了新的。每个链接只能用一次。",
+    Denied.EXPIRED: "这个链接过期了。链接只在10分钟内有效。",
+    Denied.NO_POST: "您的岗位已经结束，工作台不能再用了。",
+}
+
+
+class Entrance:
+    """The door."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def add_to(self, router: APIRouter) -> None:
+        """The routes."""
+        router.add_api_route("/in/{link}", self.door, methods=["GET"])
+        router.add_api_route("/in/{link}", self.come_in, methods=["POST"])
+        router.add_api_route("/out", self.go_out, methods=["POST"])
+
+    async def door(self, link: str) -> Response:
+        """The link itself opens nothing: messengers fetch links to draw a preview, and that would use it up."""
+        return self._console.plain("door.html", link=link[:100])
+
+    async def come_in(self, request: Request, link: str) -> Response:
+        """The button behind the link: a session, or a sentence that says why not."""
+        console = self._console
+        async with console.transaction() as office:
+            who = await SignIns(office.session, office.now).redeem(link)
+            if isinstance(who, Denied):
+                return console.plain("closed.html", 403, why=_WHY[who])
+            try:
+                me = await viewer(office.people, who)
+            except NotOnDuty:
+                return console.plain("closed.html", 403, why="您的岗位目前用不到工作台，有事在聊天里办就行。")
+            audit.note(office, me, Deed.SIGN_IN)
+        _, cookie = console.sessions.begin(who, console.clock.now())
+        response = console.back_to("/console")
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=int(console.sessions.length.total_seconds()),
+            path="/console",
+            httponly=True,
+            samesite="lax",
+            secure=console.settings.console_url.startswith("https:") or request.url.scheme == "https",
+        )
+        return response
+
+    async def go_out(self, request: Request) -> Response:
+        """退出."""
+        async with self._console.changing(request) as visit:
+            audit.note(visit.office, visit.viewer, Deed.SIGN_OUT)
+        response = self._console.plain("closed.html", why="您已经退出工作台。")
+        response.delete_cookie(COOKIE, path="/console")
+        return response

@@ -1,0 +1,273 @@
+"""One request to the console: who asks, in which transaction, and how the answer is drawn."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import FormData
+
+from bot.announcer import Announcer
+from bot.clock import Clock
+from bot.console import wording
+from bot.console.session import COOKIE, Session, Sessions
+from bot.console.styles import ICON, SHEETS, address
+from bot.conversation import cards
+from bot.conversation.dialogue import Dialogue
+from bot.conversation.talk import Duty, Speaker, Talk
+from bot.settings import Settings
+from workflows.case_file import CaseNotFound
+from workflows.console.exporting import one_moment
+from workflows.console.viewer import ForTheOffice, ForTheSecretary, NotOnDuty, Viewer, viewer
+from workflows.database import Database
+from workflows.office import Office
+from workflows.policy.permissions import Role
+
+log = structlog.get_logger()
+
+TEMPLATES = Path(__file__).parent / "templates"
+CSP = (
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_SAID = {
+    "done": "已经办了，相关的人会收到消息。",
+    "noted": "记下了。",
+    "ended": "岗位已结束，权限马上失效。",
+    "kept": "保存了。",
+    "accepted": "已采用，下次训练会用上。",
+    "rejected": "好，这条不采用。",
+}
+
+
+class NotSignedIn(Exception):
+    """No session, or one that is over."""
+
+
+class StrangeForm(Exception):
+    """The form does not come from this session's own page, or the page was open for too long."""
+
+
+@dataclass
+class Visit:
+    """Who asks, and what is theirs to ask for, within one transaction."""
+
+    request: Request
+    session: Session
+    office: Office
+    viewer: Viewer
+    form: FormData = field(default_factory=FormData)
+
+    def posted(self, name: str, most: int = 4000) -> str:
+        """A field of the form as text."""
+        value = self.form.get(name, "")
+        return value.strip()[:most] if isinstance(value, str) else ""
+
+    def asked(self, name: str, most: int = 200) -> str:
+        """A parameter of the address as text."""
+        return self.request.query_params.get(name, "").strip()[:most]
+
+    def number(self, text: str) -> int | None:
+        """A whole number that somebody may have tampered with."""
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+
+class Console:
+    """What every page of the console needs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        office: Callable[[Any], Office],
+        announcer: Announcer,
+        sessions: Sessions,
+        wake: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        self.sessions = sessions
+        self._office = office
+        self._announcer = announcer
+        self._wake = wake
+
+    # ---- transactions
+
+    def session_of(self, request: Request) -> Session:
+        """Raises NotSignedIn."""
+        session = self.sessions.read(request.cookies.get(COOKIE, ""), self.clock.now())
+        if session is None:
+            raise NotSignedIn
+        return session
+
+    @asynccontextmanager
+    async def looking(self, request: Request) -> AsyncIterator[Visit]:
+        """A request that changes nothing: everything in it is the state of one moment.
+
+        Raises:
+            NotSignedIn, NotOnDuty: they see nothing.
+        """
+        session = self.session_of(request)
+        async with self.database.reading() as reading:
+            await one_moment(reading)
+            office = self._office(reading)
+            yield Visit(request, session, office, await viewer(office.people, session.person_id))
+
+    @asynccontextmanager
+    async def changing(self, request: Request) -> AsyncIterator[Visit]:
+        """A form: its changes, and what is said about them, are committed together at the end of the block.
+
+        Raises:
+            NotSignedIn, NotOnDuty, StrangeForm: nothing is changed.
+        """
+        session = self.session_of(request)
+        async with request.form(max_files=4, max_fields=30) as form:
+            token = form.get("token", "")
+            if not isinstance(token, str) or not self.sessions.from_own_form(session, token):
+                raise StrangeForm
+            async with self.transaction() as office:
+                yield Visit(request, session, office, await viewer(office.people, session.person_id), form)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Office]:
+        """The use cases of one writing transaction; what they want said goes into it, and is delivered after it."""
+        async with self.database.writing() as writing:
+            office = self._office(writing)
+            yield office
+            await self._announcer.announce(office)
+        self._wake()
+
+    def talk(self, visit: Visit) -> Talk:
+        """The viewer as the conversation's acts take a speaker."""
+        person = visit.viewer
+        speaker = Speaker(
+            person_id=person.person_id,
+            account_id=0,
+            community_id=person.community_id,
+            name=person.name,
+            phone="",
+            home=visit.office.directory.address_of(None),
+            duties=tuple(
+                Duty(Role(p.role), p.community_id, p.unit_id, p.grid_id, p.estate_id, p.building_id)
+                for p in person.posts
+            ),
+        )
+        return Talk(visit.office, speaker, Dialogue(), self.settings, visit.office.now, channel="console")
+
+    # ---- answers
+
+    @cached_property
+    def _templates(self) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        zone = self.settings.zone
+        environment.globals |= {
+            "w": wording,
+            "icon": address(ICON),
+            "sheets": [address(name) for name in SHEETS],
+            "ROLE": cards.ROLE,
+            "STATE": cards.STATE,
+            "CATEGORIES": self.settings.categories,
+            "deed": cards.deed,
+            "percent": wording.percent,
+        }
+        environment.filters |= {
+            "local": lambda at: wording.local(at, zone),
+            "day": lambda at: wording.local(at, zone)[:10],
+            "category": lambda code: self.settings.categories.get(code, code),
+        }
+        return environment
+
+    def page(self, template: str, visit: Visit, *, status: int = 200, said: str = "", **values: Any) -> Response:
+        """A page for somebody who is signed in."""
+        office = visit.office
+
+        def link(**changed: Any) -> str:
+            """This page with other parameters."""
+            merged: dict[str, Any] = {**visit.request.query_params, **changed}
+            merged.pop("said", None)
+            return "?" + urlencode({name: value for name, value in merged.items() if value not in ("", None)})
+
+        return self._html(
+            template,
+            status,
+            visit=visit,
+            viewer=visit.viewer,
+            community=office.directory.community(visit.viewer.community_id),
+            posts="、".join(dict.fromkeys(cards.ROLE[post.role] for post in visit.viewer.posts)),
+            now=office.now,
+            token=self.sessions.form_token(visit.session),
+            said=said or _SAID.get(visit.asked("said"), ""),
+            wrong=values.pop("wrong", ""),
+            path=visit.request.url.path,
+            link=link,
+            **values,
+        )
+
+    def plain(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page for somebody who is not (or no longer) signed in."""
+        return self._html(template, status, **values)
+
+    def _html(self, template: str, status: int, **values: Any) -> Response:
+        text = self._templates.get_template(template).render(**values)
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": CSP, "Cache-Control": "no-store"})
+
+    def back_to(self, path: str, said: str = "") -> Response:
+        """After a form: to a page that can be loaded again without doing it twice."""
+        return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
+
+    def refused(self, error: Exception) -> Response:
+        """The one boundary between refusals and sentences. What is no refusal is a fault and is raised on."""
+        match error:
+            case NotSignedIn():
+                return self.plain("closed.html", 401, why="")
+            case NotOnDuty():
+                response = self.plain("closed.html", 403, why="您的岗位已经结束，工作台不能再用了。")
+                response.delete_cookie(COOKIE, path="/console")
+                return response
+            case StrangeForm():
+                return self.plain("sorry.html", 403, why="页面放得太久了，没有提交。请返回上一页，刷新以后再试一次。")
+            case ForTheOffice():
+                return self.plain("sorry.html", 403, why="这一页只给社区的书记和工作者看。")
+            case ForTheSecretary():
+                return self.plain("sorry.html", 403, why="这件事只有社区书记能做。")
+            case CaseNotFound():
+                return self.plain("sorry.html", 404, why="没有这件诉求，或者它不归您的岗位管。")
+            case _:
+                raise error
+
+
+def route_class(console: Console) -> type[APIRoute]:
+    """Routes whose refusals are answered by `Console.refused`."""
+
+    class ConsoleRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+            handle = super().get_route_handler()
+
+            async def guarded(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except (NotSignedIn, NotOnDuty, StrangeForm, ForTheOffice, ForTheSecretary, CaseNotFound) as error:
+                    log.info("console refused", why=type(error).__name__)
+                    return console.refused(error)
+
+            return guarded
+
+    return ConsoleRoute

@@ -1,0 +1,93 @@
+"""One case as one row of a list: what it is, where, who has it, and both clocks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from workflows.case_file import Rules, place_sentence
+from workflows.digest.lines import late_step, late_whole
+from workflows.directory import Directory
+from workflows.models import Case
+from workflows.policy.lifecycle import CLOSED, RUNG_OF, Rung, Status
+from workflows.policy.privacy import mask
+
+STEP_STATES = [status.value for status in RUNG_OF]
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A case in a list. Phone and ID numbers are masked."""
+
+    id: int
+    number: str
+    category: str  # its code
+    category_name: str
+    place: str
+    text: str
+    holder: str
+    status: Status
+    rung: Rung
+    opened_at: datetime
+    rung_due_at: datetime
+    whole_due_at: datetime
+    closed_at: datetime | None
+    late_step: bool
+    late_whole: bool
+    reopened: int
+    refusals: int
+    proactive: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody is answerable for it."""
+        return self.status not in CLOSED
+
+
+def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> CaseRow:
+    """The row of a case as it stands now."""
+    open_ = case.closed_at is None
+    return CaseRow(
+        id=case.id,
+        number=case.number,
+        category=case.category,
+        category_name=rules.categories.get(case.category, case.category),
+        place=place_sentence(case),
+        text=mask(case.text),
+        holder=directory.unit(case.holder_unit_id).name if case.holder_unit_id is not None else "",
+        status=Status(case.status),
+        rung=Rung(case.rung),
+        opened_at=case.opened_at,
+        rung_due_at=case.rung_due_at,
+        whole_due_at=case.whole_due_at,
+        closed_at=case.closed_at,
+        late_step=open_ and late_step(case, now),
+        late_whole=open_ and late_whole(case, now),
+        reopened=case.reopened,
+        refusals=case.refusals,
+        proactive=case.proactive,
+    )
+
+
+def rows_of(cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory) -> list[CaseRow]:
+    """Several at once."""
+    return [row_of(case, now, rules, directory) for case in cases]
+
+
+def is_late_step(now: datetime) -> ColumnElement[bool]:
+    """`late_step` as SQL: whoever has it is past their own time."""
+    return and_(Case.closed_at.is_(None), Case.status.in_(STEP_STATES), Case.rung_due_at < now)
+
+
+def is_late_whole(now: datetime) -> ColumnElement[bool]:
+    """`late_whole` as SQL: the resident's deadline has passed."""
+    return and_(Case.closed_at.is_(None), Case.whole_due_at < now)
+
+
+def most_pressing(now: datetime) -> tuple[Any, ...]:
+    """Overdue first, by the resident's clock and then by the step's; then whatever falls due next."""
+    due: InstrumentedAttribute[datetime] = Case.rung_due_at
+    return (is_late_whole(now).desc(), is_late_step(now).desc(), due, Case.id)
