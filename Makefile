@@ -14,7 +14,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-app run test check train evaluate bench-nlu bench-crash bench-console fuzz near-duplicates encoder format clean
+.PHONY: help setup setup-app run test check train evaluate bench bench-nlu bench-crash bench-console fuzz near-duplicates encoder format clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ train: ## train the model if what it is made from has changed (FORCE=1: in any c
 evaluate: setup ## measure the NLU on FILE=messages.jsonl (ARGS=--json for a program)
 	$(if $(FILE),,$(error which messages? make evaluate FILE=messages.jsonl))
 	@.venv/bin/xiaoshao evaluate "$(FILE)" $(ARGS)
+
+bench: setup-app ## the spine: turns beside a bare echo, sweep, digest, look-up, memory, start (ARGS="turns --engine sqlite" for a part, ARGS=--readme writes the table; some 15 minutes)
+	@.venv/bin/python -m tests.benchmarks.spine $(ARGS)
 
 bench-nlu: setup ## the reader against its peers on the same messages (ARGS=--readme writes the table; about 40 minutes)
 	@.venv/bin/python -m tests.benchmarks.nlu $(ARGS)
