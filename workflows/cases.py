@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
 
@@ -15,6 +16,11 @@ from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
 from workflows.policy.permissions import NotAllowed, Relation, Role
 from workflows.policy.places import Address
 
+# What tells an open case apart from a new report.
+_TOLD = (
+    Case.id, Case.text, Case.category, Case.estate_id, Case.estate_text, Case.building_id, Case.building_text,
+    Case.unit_text, Case.room_text, Case.place_text, Case.grid_id, Case.community_id,
+)  # fmt: skip
 _BARE = 6  # "没解决" and the like say nothing that the card does not say itself
 # What the same complaint word leads to; used to look for duplicates among neighbours of a category.
 _KIN = {
@@ -112,6 +118,8 @@ class Cases:
         if report.understood and report.understood != report.category:
             self._correction(case, report.text, report.understood, report.category, report.person_id, Relation.REPORTER)
         await self._file.session.flush()
+        if not report.photos:
+            self._file.just_opened(case, report.on_behalf_of)
         await self._file.card(case)
         return await self._file.view(case)
 
@@ -131,10 +139,13 @@ class Cases:
 
     async def _around(
         self, address: Address, community_id: int | None, kinds: frozenset[str] | None = None
-    ) -> Sequence[Case]:
-        """Open cases of the last weeks in the same estate or grid, newest first."""
+    ) -> Sequence[Any]:
+        """Of the open cases of the last weeks in the same estate or grid, those that may be at this place; newest first.
+
+        Rows of what is needed to tell them apart, not the cases themselves: there may be hundreds.
+        """
         now, rules = self._file.now, self._file.rules
-        query = select(Case).where(
+        query = select(*_TOLD).where(
             Case.closed_at.is_(None), Case.opened_at >= now - timedelta(days=rules.duplicate_days)
         )
         if community_id is not None:
@@ -147,7 +158,11 @@ class Cases:
             query = query.where(Case.grid_id == address.grid_id)
         else:
             return []
-        return (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).scalars().all()
+        # Another name or another number is surely elsewhere (`duplicates.nearness`): those are left where they are.
+        for column, named in ((Case.estate_text, address.estate), (Case.building_text, address.building)):
+            if named:
+                query = query.where(column.in_(["", named]))
+        return (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).all()
 
     async def like(self, report: NewReport, alike: Mapping[int, float] | None = None, limit: int = 2) -> list[Likeness]:
         """Open cases nearby that may be the same problem, most alike first. `alike` is what the reader thinks of some."""
@@ -166,7 +181,8 @@ class Cases:
         ]
         best = sorted((pair for pair in scored if pair[0] >= rules.same_above), key=lambda pair: -pair[0])[:limit]
         out = []
-        for score, case in best:
+        for score, told in best:
+            case = await self._file.case(told.id, lock=False)
             if report.person_id in await self._file.people.excluded(case):
                 continue
             waiting = [r.person_id for r in await self._file.reporters(case)]
@@ -208,6 +224,8 @@ class Cases:
 
     async def mine(self, person_id: int, *, closed_days: int = 30) -> list[CaseView]:
         """The person's own cases: the open ones and those closed lately, newest first."""
+        if person_id in self._file.without_cases:  # one turn asks several times
+            return []
         rows = await self._file.session.execute(
             select(Case)
             .join(Reporter, Reporter.case_id == Case.id)
@@ -222,7 +240,10 @@ class Cases:
             .order_by(Case.id.desc())
             .limit(30)
         )
-        return [await self._file.view(case) for case in rows.scalars()]
+        found = [await self._file.view(case) for case in rows.scalars()]
+        if not found and closed_days >= 30:
+            self._file.without_cases.add(person_id)
+        return found
 
     async def add(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:
         """The reporter tells more; where the rung was waiting for it, its clock goes on.
@@ -582,8 +603,8 @@ class Cases:
         )
 
 
-def address_of(case: Case) -> Address:
-    """Where a case is, as the policies take it."""
+def address_of(case: Any) -> Address:
+    """Where a case, or a row of its columns, is, as the policies take it."""
     return Address(
         estate_id=case.estate_id,
         estate=case.estate_text,

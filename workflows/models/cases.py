@@ -17,13 +17,25 @@ class Case(Base):
         UniqueConstraint("community_id", "number"),
         Index("ix_cases_holder", "holder_unit_id", "status"),
         Index("ix_cases_grid", "grid_id", "status"),
-        Index("ix_cases_estate", "community_id", "estate_id", "category", "opened_at"),
+        Index("ix_cases_estate", "community_id", "estate_id", "category", "building_text", "opened_at"),
         Index(
             "ix_cases_open",
             "community_id",
             "opened_at",
             sqlite_where=text("closed_at IS NULL"),
             postgresql_where=text("closed_at IS NULL"),
+        ),
+        # For likely duplicates: what is open in this estate, or this grid, and in no other building.
+        *(
+            Index(
+                f"ix_cases_open_{place}",
+                f"{place}_id",
+                "building_text",
+                "opened_at",
+                sqlite_where=text("closed_at IS NULL"),
+                postgresql_where=text("closed_at IS NULL"),
+            )
+            for place in ("estate", "grid")
         ),
         Index("ix_cases_closed_at", "community_id", "closed_at"),
         Index(

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import exp, log, sqrt
 
@@ -136,6 +137,7 @@ def nearness(a: Address, b: Address) -> float:
     return 0.6
 
 
+@lru_cache(maxsize=1024)  # one message is held against many; nobody changes what is given
 def _grams(text: str) -> Counter[str]:
     letters = [char for char in text if char.isalnum()]
     return Counter(letters) + Counter("".join(pair) for pair in pairwise(letters))
