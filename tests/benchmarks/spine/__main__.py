@@ -36,7 +36,7 @@ async def _start(where: Place, _: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _large(where: Place, given: argparse.Namespace) -> dict[str, Any]:
-    return await large.measure(where, cases=given.cases, lookups=given.lookups)
+    return await large.measure(where, cases=given.cases, lookups=given.lookups, due=given.due)
 
 
 async def _memory(where: Place, given: argparse.Namespace) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=5, help="of each comparison with the echo")
     parser.add_argument("--updates", type=int, default=320, help="in each of them; a third of it with one client")
     parser.add_argument("--cases", type=int, default=large.ALL_CASES, help="open ones for sweep and digest")
+    parser.add_argument("--due", type=int, default=10_000, help="that the large sweep does")
     parser.add_argument("--lookups", type=int, default=600)
     parser.add_argument("--turns", type=int, default=20_000, help="for the memory; 100000 takes some ten minutes")
     parser.add_argument("--readme", action="store_true", help="put the tables into tests/benchmarks/README.md")
@@ -79,6 +80,7 @@ async def measure(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
             began = time.monotonic()
             async with place(engine) as where:
                 found[engine] |= await _PART[part](where, given)
+            print(json.dumps({engine: found[engine]}), file=sys.stderr, flush=True)  # should the rest be cut off
             print(f"{part} on {engine}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return found
 
@@ -89,7 +91,6 @@ def main() -> None:
     configure("WARNING")
     found = uvloop.run(measure(given))
     text = table.tables(found)
-    print(json.dumps(found, ensure_ascii=False, indent=1), file=sys.stderr)
     print(text)
     if given.readme:
         table.put_into_readme(text)
