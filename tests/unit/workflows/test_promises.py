@@ -254,7 +254,7 @@ class Paper:
             self.reminds = None
             if now < self.due:
                 self.history.append("remind")
-        if self.rings <= now:
+        while self.status in OPEN and self.rings <= now:  # work resumed after its time was over is overdue at once
             self._rings(now)
 
     def _rings(self, now: datetime) -> None:
