@@ -179,10 +179,10 @@ class Upkeep:
         here = [c for c in found if c.person_id not in out and await self._file.people.accounts_of(c.person_id)]
         return here or await self._file.people.at_rung(case, Rung.COMMUNITY)
 
-    async def _tell_workers(self, plan: UpkeepPlan, kind: NoticeKind, **data: object) -> None:
+    async def _tell_workers(self, plan: UpkeepPlan, kind: NoticeKind, /, **data: object) -> None:
         self._tell(await self._workers(plan), plan, kind, **data)
 
-    def _tell(self, colleagues: Sequence[Colleague], plan: UpkeepPlan, kind: NoticeKind, **data: object) -> None:
+    def _tell(self, colleagues: Sequence[Colleague], plan: UpkeepPlan, kind: NoticeKind, /, **data: object) -> None:
         known = {"work": plan.work, "unit": self._file.directory.unit(plan.unit_id).name}
         for colleague in colleagues:
             self._file.tell(Notice(colleague.person_id, kind, plan.case_id, colleague.role, {**known, **data}))
@@ -215,7 +215,7 @@ class Upkeep:
         )
         return view
 
-    async def _news(self, case: Case, plan: UpkeepPlan, **data: object) -> None:
+    async def _news(self, case: Case, plan: UpkeepPlan, /, **data: object) -> None:
         """For who reported it, also long after the case was closed; of a merged one, those of the case it went into."""
         if case.merged_into is not None:
             case = await self._file.case(case.merged_into)
