@@ -71,7 +71,7 @@ async def test_page_export_digest_and_history_agree(season: App) -> None:
                 repeats = sum(
                     int(row[4]) for row in exported if len(row) == 5 and row[4].isdigit() and row[0] not in wanted
                 )
-                assert repeats == recounted.repeats, span.key
+                assert repeats == (0 if span.kind == "quarter" else recounted.repeats), span.key
                 compared += recounted.opened
             weeks = await _exported(client, "weeks.csv?weeks=6")
             for place, key in enumerate(weeks[0][1:-1], start=1):

@@ -41,7 +41,10 @@ async def measured(office: Office, viewer: Viewer, span: Span, *, compare: bool)
         span=span,
         now=await office.digests.measures(viewer.community_id, span.start, span.end),
         before=await office.digests.measures(viewer.community_id, before.start, before.end) if compare else None,
-        repeat_places=await office.digests.repeat_places(viewer.community_id, span.start, span.end, viewer.sees()),
+        # Not of a quarter: with them it takes longer than a page may.
+        repeat_places=()
+        if span.kind == "quarter"
+        else await office.digests.repeat_places(viewer.community_id, span.start, span.end, viewer.sees()),
         running=span.end > office.now,
     )
 
