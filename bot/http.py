@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -117,7 +117,7 @@ def build_http(app: "App", page: Page) -> FastAPI:
     if app.settings.channels.web.enabled:
         http.include_router(page.router())
     if app.settings.console.enabled:
-        http.include_router(console_router(app.console()))
+        http.include_router(console_router(app.console()), dependencies=[Depends(page.not_too_often)])
     if app.settings.channels.telegram.how == "webhook":
         from bot.channels.telegram import webhook_router
 

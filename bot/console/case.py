@@ -186,7 +186,7 @@ class Cases:
         path = path_of(self._console.settings.storage, photo_id)
         if not path.is_file():
             raise CaseNotFound(photo_id)
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
 
 
 def offers(page: CasePage) -> Sequence[Offer]:

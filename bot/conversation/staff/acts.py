@@ -102,6 +102,7 @@ async def perform(talk: Talk, act: str, case_id: int, note: str, photos: list[st
     Raises:
         Missing, NotAllowed, NotPossible, CaseNotFound: as the use cases say; nothing was changed.
     """
+    act, _ = await _as_department(talk, act, case_id)
     return await _act(talk, act, case_id, note, photos)
 
 
