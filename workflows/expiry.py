@@ -27,6 +27,7 @@ from workflows.media import path_of
 from workflows.models import (
     Account,
     Alert,
+    AuditEntry,
     Case,
     CaseEvent,
     Chat,
@@ -38,10 +39,14 @@ from workflows.models import (
     Media,
     Note,
     Outbound,
+    Patrol,
     Person,
     Post,
     Reporter,
+    Ruling,
     SignIn,
+    UpkeepPlan,
+    UpkeepTask,
     WebBubble,
     Whistle,
 )
@@ -59,7 +64,7 @@ AGAIN_AFTER = timedelta(minutes=1)
 _KEPT = frozenset(
     {
         "category", "from", "confidence", "proactive", "whole_due", "estate", "building", "verdict", "department", "contact",
-        "ruling", "on", "silent", "silent_unit", "refused_by",
+        "ruling", "on", "silent", "silent_unit", "refused_by", "until", "routing_rule",
     }
 )  # fmt: skip
 
@@ -105,6 +110,7 @@ class Expiry:
         community = follow_up.community_id
         more = await self._cases(community) | await self._alerts(community) | await self._photos(community)
         more |= await self._persons(community, notes)
+        await self._notes_on_work(community)
         first = (await self._session.execute(select(func.min(Community.id)))).scalar_one()
         if community == first:  # messages belong to no community
             more |= await self._messages() | await self._bubbles(notes)
@@ -197,6 +203,8 @@ class Expiry:
         run = self._session.execute
         await run(update(Reporter).where(Reporter.case_id.in_(ids)).values(on_behalf_of=""))
         await run(update(Whistle).where(Whistle.case_id.in_(ids)).values(reason="", answer="", proposed_owner=""))
+        # A precedent stays one: whose such a matter is, where, and who had refused it.
+        await run(update(Ruling).where(Ruling.case_id.in_(ids)).values(text="", reason=""))
         await run(delete(FollowUp).where(FollowUp.case_id.in_(ids), FollowUp.done_at.is_not(None)))
         corrections = await run(select(Correction).where(Correction.case_id.in_(ids)))
         for one in corrections.scalars():
@@ -221,9 +229,25 @@ class Expiry:
         return len(alerts) == BATCH
 
     async def _photos(self, community: int) -> bool:
-        """Photos that have found no case."""
-        lost = (Media.community_id == community, Media.case_id.is_(None), Media.created_at <= self._before)
+        """Photos that have found no case, and later ones of a case that is cleared, such as those of its upkeep."""
+        cleared = select(Case.id).where(Case.community_id == community, Case.expired_at.is_not(None))
+        of_nothing = or_(Media.case_id.is_(None), Media.case_id.in_(cleared))
+        lost = (Media.community_id == community, of_nothing, Media.created_at <= self._before)
         return await self._delete_photos(*lost) == BATCH
+
+    async def _notes_on_work(self, community: int) -> None:
+        """What was noted on rounds and upkeep, and what was looked for in the console; that it was done stays."""
+        run = self._session.execute
+        await run(
+            update(Patrol)
+            .where(Patrol.community_id == community, Patrol.at <= self._before, Patrol.note != "")
+            .values(note="")
+        )
+        plans = select(UpkeepPlan.id).where(UpkeepPlan.community_id == community)
+        done = (UpkeepTask.plan_id.in_(plans), UpkeepTask.done_at <= self._before, UpkeepTask.note != "")
+        await run(update(UpkeepTask).where(*done).values(note="", photos=[]))
+        looked = (AuditEntry.community_id == community, AuditEntry.at <= self._before, AuditEntry.subject != "")
+        await run(update(AuditEntry).where(*looked).values(subject="", data={}))
 
     async def _delete_photos(self, *which: object) -> int:
         """The files first: a row without a file is cleared away tonight or tomorrow, a file without a row never."""

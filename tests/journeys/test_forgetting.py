@@ -20,6 +20,7 @@ from workflows.expiry import CLEARED, FORGOTTEN, Expiry, Keeping
 from workflows.media import CleanPhoto, Photos, keep, path_of
 from workflows.models import (
     Account,
+    AuditEntry,
     Base,
     Case,
     CaseEvent,
@@ -28,9 +29,14 @@ from workflows.models import (
     Inbound,
     Media,
     Outbound,
+    Patrol,
     Person,
     Post,
     Reporter,
+    Ruling,
+    Unit,
+    UpkeepPlan,
+    UpkeepTask,
     WebBubble,
 )
 from workflows.policy.measures import Measures
@@ -255,6 +261,36 @@ async def test_small_batches_come_to_the_same(town: Town, monkeypatch: pytest.Mo
     assert await town.measures(now) == before
     async with town.database.reading() as session:
         await _nothing_of_the_closed(session, town)
+
+
+async def test_what_was_written_around_a_case_goes_with_it_and_what_was_done_stays(town: Town) -> None:
+    now, secret = town.end + timedelta(days=DAYS + 1), f"张大爷 {PHONES[0]}"
+    async with town.database.writing() as session:
+        case = (await session.execute(select(Case).where(Case.closed_at.is_not(None)).limit(1))).scalar_one()
+        here, who = case.community_id, (await session.execute(select(Post.person_id).limit(1))).scalar_one()
+        unit = (await session.execute(select(Unit.id).limit(1))).scalar_one()
+        rule = Ruling(
+            community_id=here, case_id=case.id, category=case.category, text=secret, refused_by=["园林局"],
+            department_unit_id=unit, reason=secret, at=town.end,
+        )  # fmt: skip
+        plan = UpkeepPlan(
+            community_id=here, case_id=case.id, unit_id=unit, work="修剪", rhythm="days", every=14,
+            first_on=town.end.date(), last_on=town.end.date(), made_at=town.end,
+        )  # fmt: skip
+        session.add_all([rule, plan, Patrol(community_id=here, person_id=who, at=town.end, note=secret)])
+        await session.flush()
+        for at in (town.end, now):  # one round long ago, one today
+            session.add(
+                UpkeepTask(community_id=here, plan_id=plan.id, due_on=at.date(), done_at=at, done_by=who, note=secret)
+            )
+        session.add(AuditEntry(community_id=here, at=town.end, person_id=who, deed="search", subject=secret))
+    await town.night(now)
+    async with town.database.reading() as session:
+        ruling = await session.get_one(Ruling, rule.id)
+        assert (ruling.text, ruling.reason, ruling.refused_by) == ("", "", ["园林局"])
+        assert (await session.execute(select(Patrol.note))).scalars().all() == [""]
+        assert (await session.execute(select(UpkeepTask.note).order_by(UpkeepTask.id))).scalars().all() == ["", secret]
+        assert (await session.execute(select(AuditEntry.deed, AuditEntry.subject))).all() == [("search", "")]
 
 
 def test_a_time_that_is_too_short_is_refused(tmp_path: Path) -> None:
