@@ -131,9 +131,12 @@ _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """The text without what nobody can see, in one line, cut to a length that is read in good time."""
+    """The text without what nobody can see, in one line, cut to a length that is read in good time.
+
+    Nor does it begin with a slash: Rasa would take what follows for the name of an intent, and believe it.
+    """
     text = _LONE_SURROGATES.sub("", text[: MAX_LENGTH * 4]).replace(BETWEEN, " ")
-    return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()[:MAX_LENGTH].rstrip()
+    return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip().lstrip("/ ")[:MAX_LENGTH].rstrip()
 
 
 _ADDRESS = re.compile(

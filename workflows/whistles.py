@@ -34,7 +34,7 @@ class Whistles(Acting):
             Missing: no reason, no photo and no word why, or a whistle that is not earned.
         """
         case, role = await self._start(person_id, case_id, Action.PROPOSE_WHISTLE)
-        self.department(Action.PROPOSE_WHISTLE, case, department_unit_id)
+        self.may_call(Action.PROPOSE_WHISTLE, case, department_unit_id)
         await self._check(case, reason, no_photo)
         case.verified = True
         data = {"department": department_unit_id, "no_photo": no_photo}
@@ -104,7 +104,7 @@ class Whistles(Acting):
         if not reason.strip():
             raise Missing("need.reason")
         case, role = await self._start(person_id, case_id, Action.BLOW_WHISTLE)
-        self.department(Action.BLOW_WHISTLE, case, department_unit_id)
+        self.may_call(Action.BLOW_WHISTLE, case, department_unit_id)
         await self._check(case, reason, photo_note)
         contact = await self._contact(case, person_id)
         ruling = case.refusals > 0
@@ -136,7 +136,7 @@ class Whistles(Acting):
             Missing: it leads already, or has been called.
         """
         case, role = await self._start(person_id, case_id, Action.CALL_ASSISTANT)
-        self.department(Action.CALL_ASSISTANT, case, unit_id)
+        self.may_call(Action.CALL_ASSISTANT, case, unit_id)
         called = {one.unit_id for one in (await self._file.view(case)).facts.assistants}
         if unit_id == case.holder_unit_id or unit_id in called:
             raise Missing("need.other_department")
@@ -169,7 +169,7 @@ class Whistles(Acting):
             )
         )
 
-    def department(self, action: Action, case: Case, unit_id: int) -> UnitCard:
+    def may_call(self, action: Action, case: Case | CaseView, unit_id: int) -> UnitCard:
         """A department that this community may call.
 
         Raises:

@@ -9,7 +9,7 @@ from bot.conversation.phrases import say
 from bot.conversation.staff import looking
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS
-from workflows.case_file import CaseView
+from workflows.case_file import ACTION_OF_ACT, CaseView
 from workflows.handling import Missing
 from workflows.policy import whistle as whistle_policy
 from workflows.policy.permissions import Role
@@ -50,10 +50,10 @@ async def _begin(talk: Talk, act: str, case_id: int, note: str, unit_id: int, *,
     d, me = talk.dialogue, talk.speaker.person_id
     view = await talk.office.cases.look(me, case_id)
     await talk.office.file.authorise_act(me, case_id, act)
+    if unit_id:
+        talk.office.handling.may_call(ACTION_OF_ACT[act], view, unit_id)
     if not await talk.office.handling.may_be_blown(case_id):
         raise Missing("need.attempt")
-    if unit_id not in {unit.id for unit in talk.directory.units_of(view.community_id, "department")}:
-        unit_id = 0  # of another community, or no department: it is asked for
     named = named_departments(talk, view, note) if note else []
     if not unit_id and not named and act == "whistle" and view.facts.wanted is not None and note:
         await looking.done(talk, await talk.office.handling.send_whistle(me, case_id))

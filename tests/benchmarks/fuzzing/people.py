@@ -91,7 +91,18 @@ async def _many_posts(app: App, session: Any) -> None:
 
 Step = Callable[[Office, dict[str, int], int], Coroutine[Any, Any, Any]]
 
+
+def _by_the_clock(action: Action) -> Step:
+    async def step(office: Office, _: dict[str, int], case_id: int) -> None:
+        await office.file.move(await office.file.case(case_id), action)
+
+    return step
+
+
 _STEPS: dict[str, Step] = {
+    "reminded": _by_the_clock(Action.ASK_AGAIN),
+    "silent": _by_the_clock(Action.CLOSE_UNANSWERED),
+    "agreed": _by_the_clock(Action.CLOSE_UNFOUNDED),
     "true": lambda o, p, c: o.handling.verify(p["td-grid"], c),
     "untrue": lambda o, p, c: o.handling.not_true(p["td-grid"], c, "去看过，亮着"),
     "ask": lambda o, p, c: o.handling.ask_resident(p["td-grid"], c, "几点在家？"),
@@ -114,6 +125,7 @@ WAYS = (
     "", "joined", "mine", "ask", "untrue", "true", "true fixed", "true fixed seen", "true fixed seen solved",
     "true fixed seen partly", "true fixed seen not", "true cannot", "true cannot whistle", "true cannot whistle plan",
     "true cannot whistle refuse", "up", "back", "back again", "joined back", "true fixed seen solved again",
+    "true fixed seen reminded silent", "untrue agreed",
 )  # fmt: skip
 
 
