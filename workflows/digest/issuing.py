@@ -49,13 +49,35 @@ class Issuing:
             sent += await self._send_residents(week, community)
         return sent
 
+    async def waiting(self) -> list[FollowUp]:
+        """The weekly rows whose time has come, oldest first; not claimed."""
+        rows = await self._session.execute(
+            select(FollowUp)
+            .where(FollowUp.kind == KIND, FollowUp.done_at.is_(None), FollowUp.due_at <= self._now)
+            .order_by(FollowUp.due_at, FollowUp.id)
+        )
+        return list(rows.scalars())
+
+    async def claim(self, follow_up_id: int) -> FollowUp | None:
+        """A weekly row that is still due, for this transaction alone; None where another process has it or was first."""
+        row = await self._session.execute(
+            select(FollowUp)
+            .where(FollowUp.id == follow_up_id, FollowUp.done_at.is_(None), FollowUp.due_at <= self._now)
+            .with_for_update(skip_locked=True)
+        )
+        return row.scalar_one_or_none()
+
+    def week_told(self) -> Week:
+        """The week that goes out when a row is due now."""
+        return Week.of(self._now, self._sources.rules.zone).previous()
+
     async def due(self, follow_up: FollowUp) -> None:
         """The handler of the weekly row: send the week before, then set the row to its next time.
 
         Whoever slept through several weeks sends the last one only: an old digest is no news.
         """
         zone = self._sources.rules.zone
-        await self.send_week(Week.of(self._now, zone).previous(), follow_up.community_id)
+        await self.send_week(self.week_told(), follow_up.community_id)
         weekday, at = int(follow_up.data["weekday"]), time.fromisoformat(follow_up.data["at"])
         follow_up.due_at = next_issue(self._now, weekday, at, zone)
         await self._session.flush()

@@ -121,16 +121,12 @@ class Solved:
     def _near(self, home: int, weeks: int, reader: int | None) -> Near:
         since = self._week.back(weeks - 1).start
         grid = self._sources.directory.estate(home).grid_id
-        here = [row for row, hidden in self._by_estate[home] if row.closed_at >= since and reader not in hidden]
-        around = [
-            row
-            for row, hidden in self._by_grid[grid]
-            if row.estate_id != home and row.closed_at >= since and reader not in hidden
-        ]
+        kinds: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        for row, hidden in [*self._by_estate[home], *(one for one in self._by_grid[grid] if one[0].estate_id != home)]:
+            if row.closed_at is not None and row.closed_at >= since and reader not in hidden:
+                kinds[row.estate_id == home][row.category] += 1
         names = self._sources.rules.categories
-        return tallies(Counter(c.category for c in here), {}, names), tallies(
-            Counter(c.category for c in around), {}, names
-        )
+        return tallies(kinds[True], {}, names), tallies(kinds[False], {}, names)
 
 
 async def _waiting_for(sources: Sources, persons: Sequence[int]) -> dict[int, list[Case]]:
