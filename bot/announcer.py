@@ -1,17 +1,20 @@
 """Turns what the workflow wants said into outbox rows: worded for the audience, held back in quiet hours."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
 from bot.conversation import cards, digest_text
-from bot.conversation.buttons import CaseDo, DigestMore, Rows, TakeAlert, keyboard, option
+from bot.conversation.buttons import CaseDo, Rows, TakeAlert, keyboard, option
 from bot.conversation.capacity import capacity_line
+from bot.conversation.digest_buttons import digest_rows
 from bot.conversation.phrases import say
 from bot.conversation.upkeep_words import upkeep_words
+from bot.pictures.week_pictures import Picture
 from bot.processes.postbox import Postbox
 from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
+from workflows.digest import CommunityDigest
 from workflows.models import Outbound
 from workflows.notices import Notice, NoticeKind
 from workflows.office import Office
@@ -21,6 +24,7 @@ from workflows.policy.privacy import mask, mask_id
 
 # Unasked digests are not worth a second copy when nobody knows whether the first arrived.
 _ONCE = frozenset({NoticeKind.DIGEST})
+CAPTION = 1024  # what Telegram takes under a picture, in units of UTF-16
 _CALLED_IN = frozenset({"property_staff", "building_head", "liaison"})  # hands on the spot: no names, no numbers
 _HEADS = {
     "": "",
@@ -52,12 +56,17 @@ _RETURNED = {
 class Announcer:
     """Words notices and puts them into the outbox of every chat of the person they are for."""
 
-    def __init__(self, zone: tzinfo, quiet: QuietHours | None) -> None:
+    def __init__(self, zone: tzinfo, quiet: QuietHours | None, without_pictures: Collection[str] = ()) -> None:
+        """`without_pictures`: the channels that cannot show any; they get the words alone."""
         self._zone = zone
+        self._without_pictures = frozenset(without_pictures)
         self._quiet = quiet
 
-    async def announce(self, office: Office, *, awake: int | None = None) -> int:
-        """Everything the office has collected. `awake` just wrote to us: nothing is held back for them."""
+    async def announce(self, office: Office, *, awake: int | None = None, picture: Picture | None = None) -> int:
+        """Everything the office has collected. `awake` just wrote to us: nothing is held back for them.
+
+        `picture`: goes with the digests that have its numbers.
+        """
         written = 0
         notices, office.notices[:] = list(office.notices), []
         views: dict[int, CaseView] = {}
@@ -66,7 +75,7 @@ class Announcer:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None
             as_whom = await _as_whom(office, notice)
-            for text, rows, photo in await self._words(office, notice, view):
+            for text, rows, photo in await self._words(office, notice, view, picture):
                 said = f"{as_whom}\n{text}" if as_whom and not photo else text
                 written += await self._write(office, notice, said, rows, photo, awake)
         return written
@@ -76,16 +85,17 @@ class Announcer:
         not_before = office.now
         if self._quiet is not None and not notice.urgent and notice.to != awake:
             not_before = self._quiet.next_allowed(office.now, self._zone)
-        payload: dict[str, Any] = {"caption": text, "photo": f"media:{photo}"} if photo else {"text": text}
         markup = keyboard(rows)
-        if markup is not None:
-            payload["reply_markup"] = markup.model_dump(mode="json", exclude_none=True)
         for account in accounts:
+            shown = bool(photo) and account.channel not in self._without_pictures
+            payload: dict[str, Any] = {"caption": text, "photo": f"media:{photo}"} if shown else {"text": text}
+            if markup is not None:
+                payload["reply_markup"] = markup.model_dump(mode="json", exclude_none=True)
             Postbox.of(office.session).say(
                 Outbound(
                     channel=account.channel,
                     chat_key=account.chat_key,
-                    method="SendPhoto" if photo else "SendMessage",
+                    method="SendPhoto" if shown else "SendMessage",
                     payload=payload,
                     resend=notice.kind not in _ONCE,
                     created_at=office.now,
@@ -94,7 +104,9 @@ class Announcer:
             )
         return len(accounts)
 
-    async def _words(self, office: Office, notice: Notice, view: CaseView | None) -> Sequence[tuple[str, Rows, str]]:
+    async def _words(
+        self, office: Office, notice: Notice, view: CaseView | None, picture: Picture | None
+    ) -> Sequence[tuple[str, Rows, str]]:
         match notice.kind:
             case NoticeKind.ALERT:
                 return [await self._alert(office, notice)]
@@ -103,7 +115,7 @@ class Announcer:
             case NoticeKind.HUMAN:
                 return [await self._human(office, notice)]
             case NoticeKind.DIGEST:
-                return [self._digest(notice)]
+                return await _digest(office, notice, picture)
             case NoticeKind.PROGRESS if notice.data.get("others"):
                 return [(await self._all_in_hand(office, notice), [], "")]
             case _:
@@ -353,12 +365,31 @@ class Announcer:
         )
         return f"{head}\n{text}" if head else text, [], ""
 
-    @staticmethod
-    def _digest(notice: Notice) -> tuple[str, Rows, str]:
-        one = digest_text.restored(notice.data)
-        short, detail = digest_text.render(one)
-        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=str(notice.data["week"])))
-        return short, [[more]] if detail else [], ""
+
+async def _digest(office: Office, notice: Notice, picture: Picture | None) -> Sequence[tuple[str, Rows, str]]:
+    """The first screen, beneath its picture where there is one with these very numbers."""
+    one = digest_text.restored(notice.data)
+    short, detail = digest_text.render(one)
+    rows = digest_rows(one, detail=bool(detail))
+    photo = await picture.photo_for(one, office) if picture is not None and isinstance(one, CommunityDigest) else ""
+    return captioned(short, rows, photo) if photo else [(short, rows, "")]
+
+
+def captioned(text: str, rows: Rows, photo: str) -> Sequence[tuple[str, Rows, str]]:
+    """A picture with these words beneath it; with their beginning, and all of them behind, where they are too long."""
+    if _units(text) <= CAPTION:
+        return [(text, rows, photo)]
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if _units("\n".join([*kept, line, "…"])) > CAPTION:
+            break
+        kept.append(line)
+    return [("\n".join([*kept, "…"]), [], photo), (text, rows, "")]
+
+
+def _units(text: str) -> int:
+    """As messengers count: an emoji is two."""
+    return len(text.encode("utf-16-le", "replace")) // 2
 
 
 async def _as_whom(office: Office, notice: Notice) -> str:

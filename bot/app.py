@@ -36,10 +36,13 @@ from bot.conversation.phrases import say
 from bot.conversation.talk import Duty, Speaker, Talk, keep
 from bot.conversation.words import chosen
 from bot.courier import Courier, Messenger, Pace
+from bot.digest_round import KIND as DIGEST
+from bot.digest_round import DigestRound
 from bot.fetching import Fetch
 from bot.http import build_http
 from bot.likeness import Nearby
 from bot.metrics import FOLLOW_UPS, NLU_READY
+from bot.pictures.week_pictures import WeekPictures, face_for
 from bot.processes.bell import CLOCK, INBOX, OUTBOX, Line
 from bot.processes.claims import ChatClaims
 from bot.processes.leases import Alone, Desk, Leases
@@ -119,6 +122,9 @@ class App:
         self.understander = understander or self._reader()
         quiet = None if settings.demo.enabled else settings.quiet()
         self.announcer = Announcer(settings.zone, quiet)
+        face = face_for(settings.digest.font, wanted=settings.digest.card)
+        self.pictures = WeekPictures(self.database, self.office, settings.storage, face)
+        self.digests = DigestRound(self.database, self.office, self.announcer, self.pictures, self.clock.now)
         self.messengers: dict[str, Messenger] = {WEB: WebMessenger(self.database, self.hub, self.clock)}
         self.answer_page = AnswerPage(
             self.settings, self.database, self.clock, self.office, self.announcer, self.secret
@@ -146,6 +152,7 @@ class App:
         self.answer_page.answered = self.courier.wake.set
         self.scheduler = AsyncIOScheduler(timezone=settings.zone)
         self._ticking = asyncio.Lock()
+        self._issuing = asyncio.Lock()
         self._clock_moved = asyncio.Event()
         self._polling: TelegramPolling | None = None
         self._background: list[Coroutine[Any, Any, object]] = []
@@ -187,6 +194,7 @@ class App:
             self.announcer,
             Sessions(_secret(self.settings.storage), timedelta(hours=self.settings.console.hours)),
             self._wake,
+            self.pictures,
         )
 
     def _wake(self) -> None:
@@ -270,6 +278,13 @@ class App:
     def _start_ticks(self, stack: AsyncExitStack) -> None:
         self.scheduler.add_job(
             self._knock, "interval", seconds=self.settings.scheduler.tick_seconds, max_instances=1, coalesce=True
+        )
+        self.scheduler.add_job(
+            self._knock_for_digests,
+            "interval",
+            seconds=self.settings.scheduler.tick_seconds,
+            max_instances=1,
+            coalesce=True,
         )
         self.scheduler.start()
         stack.push_async_callback(self._end_ticks)
@@ -392,11 +407,16 @@ class App:
         async with self._ticking:
             await self.tick()
 
+    async def _knock_for_digests(self) -> None:
+        """Drawing and issuing take a while, at which no deadline may wait: not part of the tick."""
+        async with self._issuing:
+            await self.issue()
+
     async def _end_ticks(self) -> None:
-        """The tick in hand may finish: the scheduler alone would cut it off."""
+        """What is in hand may finish: the scheduler alone would cut it off."""
         self.scheduler.pause()
         await asyncio.sleep(0)  # one that was just started takes the lock
-        async with self._ticking:
+        async with self._ticking, self._issuing:
             self.scheduler.shutdown(wait=False)
 
     async def tick(self, limit: int = 50) -> int:
@@ -406,7 +426,6 @@ class App:
         async with self.database.writing() as session:
             office = self.office(session)
             others = {
-                "digest": office.digests.due,
                 ALERT: office.alerts.due,
                 EXPIRE: self.expiry(session).due,
                 UPKEEP: office.upkeep.due,
@@ -415,7 +434,7 @@ class App:
                 REREAD: lambda row: self._reread_due(session, row),
             }
             follow_ups = office.follow_ups(others)
-            for row in await follow_ups.due(limit):
+            for row in await follow_ups.due(limit, without={DIGEST}):
                 kind, row_id = row.kind, row.id
                 try:
                     async with savepoint(session):
@@ -432,6 +451,13 @@ class App:
             self.inbox.arrived.set()
         return done
 
+    async def issue(self) -> int:
+        """Send the digests whose time has come; how many communities got theirs."""
+        done = await self.digests.once()
+        if done:
+            self.courier.wake.set()
+        return done
+
     async def _put_off(self, session: AsyncSession, row_id: int, kind: str, error: Exception) -> None:
         if is_busy(error):  # a turn was at the same case: it stays due
             log.info("a follow-up gives way to another process", id=row_id, kind=kind)
@@ -446,7 +472,7 @@ class App:
         What is other processes' work is left to them.
         """
         for _ in range(500):
-            worked = await self.tick() if ProcessRole.SCHEDULER in self.roles else 0
+            worked = await self.tick() + await self.issue() if ProcessRole.SCHEDULER in self.roles else 0
             if ProcessRole.TURNS in self.roles:
                 await self.turns.drain()
             if ProcessRole.COURIER in self.roles:

@@ -267,6 +267,8 @@ class DigestSetting(Section):
 
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
     at: time = time(9, 0)
+    card: bool = True  # the community's digest comes with a picture
+    font: str = ""  # a file with Chinese characters to draw it with; empty: the one that ships with us
 
     @property
     def iso_weekday(self) -> int:

@@ -1,6 +1,6 @@
 """What is due: claimed rows, one decision each, acted on once."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import assert_never
 
@@ -29,13 +29,15 @@ class FollowUps:
         self._file = file
         self._others = others or {}
 
-    async def due(self, limit: int = 50) -> list[FollowUp]:
-        """Claim what is due, oldest first; rows that another process has in hand are skipped, also those of a case
-        that a turn has in hand: whoever locks the case first and then its follow-up must not find us the other way round.
+    async def due(self, limit: int = 50, without: Collection[str] = ()) -> list[FollowUp]:
+        """Claim what is due, oldest first, `without` the kinds that somebody else looks after.
+
+        Rows that another process has in hand are skipped, also those of a case that a turn has in hand:
+        whoever locks the case first and then its follow-up must not find us the other way round.
         """
         rows = await self._file.session.execute(
             select(FollowUp)
-            .where(FollowUp.done_at.is_(None), FollowUp.due_at <= self._file.now)
+            .where(FollowUp.done_at.is_(None), FollowUp.due_at <= self._file.now, FollowUp.kind.not_in(list(without)))
             .order_by(FollowUp.due_at, FollowUp.id)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Case, Media
 from workflows.people import People
-from workflows.policy.permissions import may_see
+from workflows.policy.audiences import AUDIENCE_OF, Audience
+from workflows.policy.permissions import Role, may_see
 
 MAX_SIDE = 2048
 _KINDS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -80,8 +81,10 @@ class Photos:
         self._session = session
         self._now = now
 
-    async def register(self, photo: CleanPhoto, community_id: int, person_id: int | None) -> str:
-        """Enter a kept photo; it belongs to no case yet."""
+    async def register(
+        self, photo: CleanPhoto, community_id: int, person_id: int | None, audience: Audience | None = None
+    ) -> str:
+        """Enter a kept photo; it belongs to no case yet. `audience`: for whose digests we drew it ourselves."""
         self._session.add(
             Media(
                 id=photo.id,
@@ -91,6 +94,7 @@ class Photos:
                 height=photo.height,
                 size=len(photo.jpeg),
                 created_at=self._now,
+                audience=audience or "",
             )
         )
         await self._session.flush()
@@ -114,6 +118,8 @@ class Photos:
     async def may_look(self, person_id: int, photo_id: str, people: People) -> bool:
         """Whether this person may see a photo now: their own, of a case that they may see, or of an alarm while on duty.
 
+        The picture of a digest is for those whose post there calls for that digest.
+
         Whose post has ended, or who has left a case, no longer may, whatever they were shown before.
         """
         photo = await self.get(photo_id)
@@ -122,7 +128,8 @@ class Photos:
         if photo.uploaded_by == person_id:
             return True
         if photo.case_id is None:
-            return any(post.community_id == photo.community_id for post in await people.posts(person_id))
+            posts = [post for post in await people.posts(person_id) if post.community_id == photo.community_id]
+            return any(not photo.audience or AUDIENCE_OF.get(Role(post.role)) == photo.audience for post in posts)
         case = await self._session.get_one(Case, photo.case_id)
         return may_see(await people.relations(person_id, case))
 

@@ -297,7 +297,7 @@ class People:
         await self._session.flush()
 
     async def set_digest(self, person_id: int, how: str) -> None:
-        """Weekly, or off."""
+        """How often: a `Frequency`."""
         (await self.person(person_id)).digest = how
         await self._session.flush()
 

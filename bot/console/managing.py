@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from bot.console.visit import Console, Visit
 from bot.conversation import digest_text
 from bot.conversation.phrases import everything
+from bot.pictures.week_pictures import Picture
 from nlu.understanding import INTENTS, REQUEST_INTENTS
 from workflows.console import learning, roster, sending
 from workflows.console.audit import Deed, entries
@@ -139,16 +140,32 @@ class Managing:
 
     async def send(self, request: Request) -> Response:
         """发送简报."""
+        picture = await self._picture(request)
+        shown = False
         try:
-            async with self._console.changing(request) as visit:
+            async with self._console.changing(request, picture) as visit:
                 week, why = _week(visit, Week.of(visit.office.now, visit.office.rules.zone).previous())
                 sent = 0 if why else await sending.send(visit.office, visit.viewer, week)
+            shown = picture is not None and picture.entered
         except TooEarly:
             async with self._console.looking(request) as visit:
                 return await self._digest(visit, 422, wrong="这一周还没过完，简报等周一再发，免得少说。")
+        finally:
+            if not shown:
+                self._console.pictures.discard(picture)
         async with self._console.looking(request) as visit:
             said = f"发出{sent}份简报。" if sent else "该收到的人都收到过了，没有重发。"
             return await self._digest(visit, said=said)
+
+    async def _picture(self, request: Request) -> Picture | None:
+        """Drawn before the transaction that sends it; none where nothing will be sent."""
+        async with self._console.looking(request) as visit, request.form(max_files=4, max_fields=30) as visit.form:
+            zone, now = visit.office.rules.zone, visit.office.now
+            week, why = _week(visit, Week.of(now, zone).previous())
+            if why or not visit.viewer.secretary or week.end > now:
+                return None
+            community = visit.viewer.community_id
+        return await self._console.pictures.drawn(community, week)
 
     # ---- what was understood
 

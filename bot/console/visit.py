@@ -24,6 +24,7 @@ from bot.console.styles import ICON, SHEETS, address
 from bot.conversation import cards
 from bot.conversation.dialogue import Dialogue
 from bot.conversation.talk import Duty, Speaker, Talk
+from bot.pictures.week_pictures import Picture, WeekPictures
 from bot.settings import Settings
 from workflows.case_file import CaseNotFound
 from workflows.console.exporting import one_moment
@@ -93,6 +94,7 @@ class Console:
         announcer: Announcer,
         sessions: Sessions,
         wake: Callable[[], None],
+        pictures: WeekPictures,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -101,6 +103,7 @@ class Console:
         self._office = office
         self._announcer = announcer
         self._wake = wake
+        self.pictures = pictures
 
     # ---- transactions
 
@@ -125,8 +128,10 @@ class Console:
             yield Visit(request, session, office, await viewer(office.people, session.person_id))
 
     @asynccontextmanager
-    async def changing(self, request: Request) -> AsyncIterator[Visit]:
+    async def changing(self, request: Request, picture: Picture | None = None) -> AsyncIterator[Visit]:
         """A form: its changes, and what is said about them, are committed together at the end of the block.
+
+        `picture`: for digests that are sent in it.
 
         Raises:
             NotSignedIn, NotOnDuty, StrangeForm: nothing is changed.
@@ -136,16 +141,16 @@ class Console:
             token = form.get("token", "")
             if not isinstance(token, str) or not self.sessions.from_own_form(session, token):
                 raise StrangeForm
-            async with self.transaction() as office:
+            async with self.transaction(picture) as office:
                 yield Visit(request, session, office, await viewer(office.people, session.person_id), form)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Office]:
+    async def transaction(self, picture: Picture | None = None) -> AsyncIterator[Office]:
         """The use cases of one writing transaction; what they want said goes into it, and is delivered after it."""
         async with self.database.writing() as writing:
             office = self._office(writing)
             yield office
-            await self._announcer.announce(office)
+            await self._announcer.announce(office, picture=picture)
         self._wake()
 
     def talk(self, visit: Visit) -> Talk:

@@ -99,6 +99,12 @@ class DigestMore(CallbackData, prefix="g"):
     week: str
 
 
+class DigestEvery(CallbackData, prefix="q"):
+    """How often the digest comes."""
+
+    how: str
+
+
 class TakeAlert(CallbackData, prefix="a"):
     """我去看: take up a danger. 报个信: say what was found."""
 
@@ -114,7 +120,7 @@ class Home(CallbackData, prefix="h"):
 
 _KINDS: dict[str, type[CallbackData]] = {
     kind.__prefix__: kind
-    for kind in (CaseDo, Kind, KindMenu, Where, Same, Which, ToDepartment, DigestMore, TakeAlert, Home)
+    for kind in (CaseDo, Kind, KindMenu, Where, Same, Which, ToDepartment, DigestMore, DigestEvery, TakeAlert, Home)
 }
 
 

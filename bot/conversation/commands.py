@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 from bot.conversation import digest_text, resident, staff
-from bot.conversation.buttons import DigestMore, option
+from bot.conversation.digest_buttons import digest_rows
+from bot.conversation.digest_words import frequency_asked
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
 from workflows.console.viewer import CONSOLE_ROLES
 from workflows.digest import Week
 from workflows.people import InvitationRefused
+from workflows.policy.frequency import Frequency
 from workflows.policy.permissions import Role
 from workflows.refusals import Why
 from workflows.sign_in import VALID
@@ -179,26 +181,41 @@ async def home(talk: Talk, text: str) -> None:
 
 
 async def digest(talk: Talk, rest: str) -> None:
-    """The week so far, for each of this person's posts; 停 and 恢复 for the weekly one."""
+    """The week so far, for each of this person's posts; or how often it shall come: 停, 每两周, 每月, 恢复."""
+    how = _OFTEN.get(rest) or frequency_asked(rest, bare=True)
+    if how is not None:
+        await digest_often(talk, how.value)
+        return
     me = talk.speaker.person_id
-    if rest in ("停", "停发", "退订", "off"):
-        await talk.office.people.set_digest(me, "off")
-        await talk.say("digest.off")
-        return
-    if rest in ("恢复", "订", "on"):
-        await talk.office.people.set_digest(me, "weekly")
-        await talk.say("digest.on")
-        return
     week = Week.of(talk.now, talk.zone)
     running = rest in ("本周", "这周")
     digests = talk.office.digests
     found = await (digests.for_person(me, week) if running else digests.asked_for(me))
     for one in found:
         short, detail = digest_text.render(one, running=week.key)
-        more = option("看详细", DigestMore(audience=digest_text.audience(one), week=one.week))
-        await talk.answer(short, [[more]] if detail else [])
+        await talk.answer(short, digest_rows(one, detail=bool(detail)))
     if not found:
         await talk.say("digest.none")
+
+
+_OFTEN = {
+    **dict.fromkeys(("停", "停发", "off", "不要", "不要了"), Frequency.OFF),
+    **dict.fromkeys(("恢复", "订", "on"), Frequency.WEEKLY),
+}
+
+
+async def digest_often(talk: Talk, how: str) -> None:
+    """Keep how often somebody wants their digests, and say so; said again it changes nothing. A question stays asked."""
+    talk.act("digest_often")
+    if how not in list(Frequency):  # forged
+        await talk.refuse(Why.MALFORMED, "digest")
+        await talk.say("stale", why=say("digest.how"))
+        return
+    await talk.office.people.set_digest(talk.speaker.person_id, how)
+    said = [say(f"digest.often.{how}")]
+    if how != Frequency.WEEKLY:
+        said.append(say("digest.stays.staff" if talk.speaker.staff else "digest.stays"))
+    await talk.answer("\n".join(said), asks=talk.dialogue.asked)
 
 
 async def digest_more(talk: Talk, audience: str, key: str) -> None:

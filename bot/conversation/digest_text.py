@@ -22,7 +22,7 @@ from workflows.digest import (
 from workflows.policy.lifecycle import Status
 from workflows.policy.privacy import mask
 
-__all__ = ["ROLE", "audience", "render", "restored"]
+__all__ = ["ROLE", "audience", "days", "render", "restored"]
 
 LINES, LETTERS = 14, 350  # one screen of a phone in large type
 DETAIL = 3000  # a messenger takes 4096
@@ -73,19 +73,27 @@ def render(digest: Digest, *, running: str = "") -> tuple[str, str]:
 # ---- each audience
 
 
-def _head(whose: str, what: str, digest: Digest) -> str:
-    """Which week it is, and that a running one is not over."""
-    return f"{whose}{what}（{'' if digest.over else '本周到现在，'}{_days(digest.week)}）"
+def _head(whose: str, what: str, digest: Digest, weeks: int = 1) -> str:
+    """Which week it is (or which weeks), and that a running one is not over."""
+    running = "" if digest.over else "本周到现在，" if weeks == 1 else "到现在，"
+    return f"{whose}{what}（{running}{days(digest.week, weeks)}）"
+
+
+def _told_span(digest: ResidentDigest) -> str:
+    if not digest.over:
+        return "到现在"
+    return "这一周" if digest.weeks == 1 else f"这{digest.weeks}周"
 
 
 def _resident(digest: ResidentDigest) -> tuple[list[str], list[str]]:
-    lines, detail = [_head(digest.estate or "您的", "简报", digest)], []
-    if digest.solved:
-        total = sum(tally.now for tally in digest.solved)
-        lines.append(f"{digest.estate}解决了{total}件：{_named(digest.solved, 3)}")
-        detail += [f"{digest.estate}解决了{total}件：", *_tally_lines(digest.solved)]
-    elif digest.estate:
-        lines.append(f"{'这一周' if digest.over else '到现在'}小区里没有解决的公共的事。")
+    lines, detail = [_head(digest.estate or "您的", "简报", digest, digest.weeks)], []
+    for where, solved in ((digest.estate, digest.solved), ("附近（同一网格）", digest.nearby)):
+        if solved:
+            total = sum(tally.now for tally in solved)
+            lines.append(f"{where}解决了{total}件：{_named(solved, 3)}")
+            detail += [f"{where}解决了{total}件：", *_tally_lines(solved)]
+    if digest.estate and not digest.solved and not digest.nearby:
+        lines.append(f"{_told_span(digest)}小区里和附近没有解决的公共的事。")
     if digest.mine.total:
         lines.append(f"您反映的还有{digest.mine.total}件没办完：")
         lines += [
@@ -294,10 +302,10 @@ def _verdicts(now: Measures) -> list[str]:
 # ---- phrases
 
 
-def _days(week: str) -> str:
-    """The days of an ISO week: 11月16日—22日."""
-    monday = _monday(week)
-    sunday = monday + timedelta(days=6)
+def days(week: str, weeks: int = 1) -> str:
+    """The days of an ISO week: 11月16日—22日; or of so many weeks up to it."""
+    sunday = _monday(week) + timedelta(days=6)
+    monday = _monday(week) - timedelta(weeks=weeks - 1)
     return f"{_day(monday)}—{f'{sunday.day}日' if sunday.month == monday.month else _day(sunday)}"
 
 

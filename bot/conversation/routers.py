@@ -23,6 +23,7 @@ from bot.conversation import cards, commands, resident, safety, staff
 from bot.conversation.buttons import (
     Assist,
     CaseDo,
+    DigestEvery,
     DigestMore,
     EndRule,
     Kind,
@@ -37,6 +38,7 @@ from bot.conversation.buttons import (
     Which,
     what_button,
 )
+from bot.conversation.digest_words import frequency_asked
 from bot.conversation.limits import not_too_fast
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk, keep
@@ -45,6 +47,7 @@ from nlu.safety import Danger
 from workflows.alerts import AlertNotFound
 from workflows.case_file import CaseNotFound
 from workflows.handling import Missing
+from workflows.policy.frequency import Frequency
 from workflows.policy.lifecycle import CLOSED, NotPossible
 from workflows.policy.permissions import NotAllowed, OwnWork
 from workflows.refusals import Why
@@ -66,6 +69,18 @@ class InDanger(BaseFilter):
         return {"danger": heard.danger} if heard.now else False
 
 
+class AsksHowOften(BaseFilter):
+    """Words about how often the digest comes. Without its name only where nothing else was asked or begun."""
+
+    async def __call__(self, message: TelegramObject, talk: Talk) -> bool | dict[str, Frequency]:
+        """Hands the handler how often."""
+        assert isinstance(message, Message)
+        d = talk.dialogue
+        free = not (d.asked or d.pending or d.which or d.draft is not None or talk.in_recent())
+        how = frequency_asked(message.text or "", bare=free)
+        return {"how": how} if how is not None else False
+
+
 class OnDuty(BaseFilter):
     """Somebody who holds a post."""
 
@@ -78,7 +93,7 @@ def build(storage: TurnStorage) -> Dispatcher:
     """The conversation engine of every channel."""
     # The notes are the chat's: an update that names no sender is answered like any other.
     dispatcher = Dispatcher(storage=storage, fsm_strategy=FSMStrategy.CHAT)
-    dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _taps(), _staff(), _residents())
+    dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _digest_taps(), _taps(), _staff(), _residents())
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
         observer.outer_middleware(not_too_fast)
@@ -117,6 +132,11 @@ def _commands() -> Router:
     @router.message(F.text.strip() == "工作台", OnDuty())
     async def console(message: Message, talk: Talk, state: FSMContext) -> None:
         await commands.console(talk)
+        await keep(state, talk.dialogue)
+
+    @router.message(F.text, AsksHowOften())
+    async def how_often(message: Message, talk: Talk, state: FSMContext, how: Frequency) -> None:
+        await commands.digest_often(talk, how.value)
         await keep(state, talk.dialogue)
 
     @router.message(F.text.startswith("/"))
@@ -233,6 +253,26 @@ def _duty_taps() -> Router:
     return router
 
 
+def _digest_taps() -> Router:
+    router = Router(name="digest taps")
+
+    @router.callback_query(DigestMore.filter())
+    async def more(query: CallbackQuery, callback_data: DigestMore, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await commands.digest_more(talk, callback_data.audience, callback_data.week)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(DigestEvery.filter())
+    async def every(query: CallbackQuery, callback_data: DigestEvery, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await commands.digest_often(talk, callback_data.how)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    return router
+
+
 def _taps() -> Router:
     router = Router(name="taps")
 
@@ -279,13 +319,6 @@ def _taps() -> Router:
         await _mark(query, talk)
         await keep(state, talk.dialogue)
 
-    @router.callback_query(DigestMore.filter())
-    async def more(query: CallbackQuery, callback_data: DigestMore, talk: Talk, state: FSMContext) -> None:
-        await query.answer()
-        await commands.digest_more(talk, callback_data.audience, callback_data.week)
-        await _mark(query, talk)
-        await keep(state, talk.dialogue)
-
     @router.callback_query(F.data == DONE)
     async def chosen(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
         talk.act("stale")
@@ -321,7 +354,7 @@ async def _mark(query: CallbackQuery, talk: Talk) -> None:
     rows = message.reply_markup.inline_keyboard
     data = query.data or ""
     label = next((button.text for row in rows for button in row if button.callback_data == data), "")
-    looks = data.startswith(("g:", "m:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
+    looks = data.startswith(("g:", "m:", "q:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
     if label and not looks and not staff.prompted(talk):
         done = InlineKeyboardButton(text=f"✓ {label}", callback_data=DONE)
         await message.edit_reply_markup(reply_markup=InlineKeyboardMarkup(inline_keyboard=[[done]]))

@@ -24,6 +24,7 @@ from bot.http import CannotListen, listening
 from bot.operating import revisions
 from bot.operating.archive import SECRET, BackupRefused
 from bot.operating.engines import Postgres, opened
+from bot.pictures.font import NoFont, typeface
 from bot.settings import Settings, address
 from nlu.rasa_client import DEFAULT_MODEL, RASA_PROJECT, RasaClient, rasa_python
 from nlu.rasa_pool import WrongModel, refuse_wrong
@@ -79,7 +80,7 @@ class Doctor:
         looks: list[Callable[[], Awaitable[list[Finding]]]] = [self._nlu, self._page, self._telegram]
         for part in await asyncio.gather(*(look() for look in looks)):
             found += part
-        return [*found, *self._holidays(), *self._storage()]
+        return [*found, *self._pictures(), *self._holidays(), *self._storage()]
 
     # ---- configuration
 
@@ -99,6 +100,20 @@ class Doctor:
             yield Finding("routes", "error" if one.meant else "warning", str(one), remedy)
         if directory.communities and not doubtful:
             yield Finding("routes", "ok", "every department that routes name is in the directory")
+
+    def _pictures(self) -> Iterator[Finding]:
+        """Whether the digest can be drawn. Its text goes out in any case."""
+        setting = self._settings.digest
+        if not setting.card:
+            yield Finding("pictures", "ok", "off: digests go out as text")
+            return
+        try:
+            face = typeface(setting.font)
+        except NoFont as missing:
+            said, remedy = _in_one_line(str(missing))
+            yield Finding("pictures", "warning", f"digests go out without pictures: {said}", f"digest.font: {remedy}")
+        else:
+            yield Finding("pictures", "ok", f"drawn with {face.name}")
 
     # ---- the database
 

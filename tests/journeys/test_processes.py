@@ -161,7 +161,7 @@ async def _a_week(apps: Sequence[App], clock: ManualClock) -> dict[str, list[str
         await apps[0].settle()
     for _ in range(24):
         clock.forward(timedelta(hours=7))
-        while sum(await asyncio.gather(*(app.tick(limit=5) for app in apps))):
+        while sum(await asyncio.gather(*(app.tick(limit=5) for app in apps), *(app.issue() for app in apps))):
             pass
     told: dict[str, list[str]] = {}
     found = select(CaseEvent, Case.number).join(Case, Case.id == CaseEvent.case_id).order_by(CaseEvent.id)

@@ -12,6 +12,7 @@ from workflows.digest.audiences import (
 )
 from workflows.digest.digests import Digests
 from workflows.digest.lines import CaseLine, Listing, Tally
+from workflows.digest.week_card import WeekCard, WeekCourse
 from workflows.policy.audiences import Audience
 from workflows.policy.measures import Measures, Share
 from workflows.policy.weeks import Week
@@ -31,6 +32,8 @@ __all__ = [
     "Share",
     "Tally",
     "Week",
+    "WeekCard",
+    "WeekCourse",
     "as_data",
     "from_data",
 ]

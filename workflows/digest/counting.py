@@ -78,6 +78,12 @@ class Counting:
         counted: dict[str, Any] = await span.opened() | await span.said()
         return Measures(**counted)
 
+    async def course(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
+        """Of `measures(…)` only what was opened, what was closed and what stood open: the rest stays 0."""
+        span = self._span(community_id, start, end)
+        counted: dict[str, Any] = await span.opened() | await span.ended() | await span.standing()
+        return Measures(**counted)
+
     async def repeat_places(
         self, community_id: int | None, start: datetime, end: datetime, *where: ColumnElement[bool]
     ) -> list[RepeatPlace]:
@@ -103,7 +109,7 @@ class _Span:
 
     async def measures(self) -> Measures:
         counted: dict[str, Any] = {}
-        for part in (self.opened, self._ended, self._standing, self.said, self._sent_back, self._whistles):
+        for part in (self.opened, self.ended, self.standing, self.said, self._sent_back, self._whistles):
             counted |= await part()
         return Measures(**counted, repeats=await self._repeats())
 
@@ -127,7 +133,7 @@ class _Span:
             "by_estate": dict(by_estate),
         }
 
-    async def _ended(self) -> dict[str, int]:
+    async def ended(self) -> dict[str, int]:
         """Cases that were closed within the span and still were at its end."""
         ended = self._closed_at_the_end()
         out: Counter[str] = Counter()
@@ -178,7 +184,7 @@ class _Span:
         )
         return union_all(still_so, moved_on).subquery()
 
-    async def _standing(self) -> dict[str, int]:
+    async def standing(self) -> dict[str, int]:
         """What was open at the end of the span, and how it stood with the departments."""
         standing = self._open_at_the_end()
         mark = self._last_action(standing, among=MARKERS)

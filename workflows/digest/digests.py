@@ -19,6 +19,7 @@ from workflows.digest.audiences import (
 from workflows.digest.counting import Counting, RepeatPlace
 from workflows.digest.issuing import Issuing
 from workflows.digest.sources import Sources
+from workflows.digest.week_card import WeekCard, week_card
 from workflows.directory import Directory
 from workflows.models import FollowUp, Post, Reporter
 from workflows.notices import Notice
@@ -103,6 +104,22 @@ class Digests:
             )
         found = (await self._sources.session.execute(query)).scalars()
         return [await self.make(wanted, person_id, week) for person_id in list(found)[:limit]]
+
+    async def card(self, community_id: int, week: Week) -> WeekCard:
+        """The numbers of a community's picture."""
+        return await week_card(self._sources, self._counting, community_id, week)
+
+    async def waiting(self) -> list[FollowUp]:
+        """The weekly rows whose time has come."""
+        return await self._issuing.waiting()
+
+    async def claim(self, follow_up_id: int) -> FollowUp | None:
+        """A weekly row that is still due, for this transaction alone; None where another process has it or was first."""
+        return await self._issuing.claim(follow_up_id)
+
+    def week_told(self) -> Week:
+        """The week that goes out when a row is due now."""
+        return self._issuing.week_told()
 
     async def measures(self, community_id: int | None, start: datetime, end: datetime) -> Measures:
         """The numbers of a span; None: of all communities together. Each span is counted once."""

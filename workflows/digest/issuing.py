@@ -3,22 +3,23 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import time
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workflows.digest.audiences import Digest, as_data, resident_digests
+from workflows.digest.readers import Readers, Recipient
 from workflows.digest.sources import Sources, within
-from workflows.models import Case, Community, DigestIssue, FollowUp, Person, Post, Reporter
+from workflows.models import Case, Community, DigestIssue, Estate, FollowUp, Person, Post, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy.audiences import AUDIENCE_OF, Audience
+from workflows.policy.frequency import Frequency
 from workflows.policy.lifecycle import Status
 from workflows.policy.permissions import Relation, Role
 from workflows.policy.weeks import Week, next_issue
 
 KIND = "digest"  # of the follow-up that sends it
 _AT_ONCE = 400  # rows in one INSERT
-
-Recipient = tuple[int, Audience]  # a person, and for which of their digests
+_RARER = (Frequency.FORTNIGHT, Frequency.MONTHLY)
 
 
 class Issuing:
@@ -33,13 +34,14 @@ class Issuing:
         self._sources = sources
         self._session = sources.session
         self._now = sources.now
+        self._readers = Readers(sources.session)
         self._make = make
         self._tell = tell
 
     async def send_week(self, week: Week, community_id: int | None = None) -> int:
         """Issue the digests of a week, each once per person and audience, however often this is called.
 
-        People with posts get theirs in any case; residents where something happened and they have not turned it off.
+        Everybody as often as they want them. People with posts get theirs in any case; residents where something happened.
         """
         sent = 0
         for community in self._sources.communities(community_id):
@@ -47,13 +49,35 @@ class Issuing:
             sent += await self._send_residents(week, community)
         return sent
 
+    async def waiting(self) -> list[FollowUp]:
+        """The weekly rows whose time has come, oldest first; not claimed."""
+        rows = await self._session.execute(
+            select(FollowUp)
+            .where(FollowUp.kind == KIND, FollowUp.done_at.is_(None), FollowUp.due_at <= self._now)
+            .order_by(FollowUp.due_at, FollowUp.id)
+        )
+        return list(rows.scalars())
+
+    async def claim(self, follow_up_id: int) -> FollowUp | None:
+        """A weekly row that is still due, for this transaction alone; None where another process has it or was first."""
+        row = await self._session.execute(
+            select(FollowUp)
+            .where(FollowUp.id == follow_up_id, FollowUp.done_at.is_(None), FollowUp.due_at <= self._now)
+            .with_for_update(skip_locked=True)
+        )
+        return row.scalar_one_or_none()
+
+    def week_told(self) -> Week:
+        """The week that goes out when a row is due now."""
+        return Week.of(self._now, self._sources.rules.zone).previous()
+
     async def due(self, follow_up: FollowUp) -> None:
         """The handler of the weekly row: send the week before, then set the row to its next time.
 
         Whoever slept through several weeks sends the last one only: an old digest is no news.
         """
         zone = self._sources.rules.zone
-        await self.send_week(Week.of(self._now, zone).previous(), follow_up.community_id)
+        await self.send_week(self.week_told(), follow_up.community_id)
         weekday, at = int(follow_up.data["weekday"]), time.fromisoformat(follow_up.data["at"])
         follow_up.due_at = next_issue(self._now, weekday, at, zone)
         await self._session.flush()
@@ -88,40 +112,48 @@ class Issuing:
         roles: dict[Recipient, Role] = {}
         for person_id, role in posts:
             roles.setdefault((person_id, AUDIENCE_OF[Role(role)]), Role(role))
-        claimed = await self._claim(list(roles), week, community)
+        claimed = await self._claim(await self._readers.due(list(roles), week), week, community)
         for person_id, audience in claimed:
             data = as_data(await self._make(audience, person_id, week))
             self._tell(Notice(person_id, NoticeKind.DIGEST, None, roles[person_id, audience], data))
         return len(claimed)
 
     async def _send_residents(self, week: Week, community: int) -> int:
-        solved = select(Case.estate_id).where(
-            Case.status == Status.SOLVED, within(Case.closed_at, week.start, week.end), Case.estate_id.is_not(None)
+        persons = await self._residents_with_news(week, community)
+        found = await resident_digests(self._sources, persons, week)
+        full = {(person, Audience.RESIDENT): digest for person, digest in found.items() if not digest.empty}
+        claimed = await self._claim(list(full), week, community)
+        for key in claimed:
+            self._tell(Notice(key[0], NoticeKind.DIGEST, None, Relation.REPORTER, as_data(full[key])))
+        return len(claimed)
+
+    async def _residents_with_news(self, week: Week, community: int) -> list[Person]:
+        """Those whose turn it is, who have not been told yet, and for whom there may be something to tell."""
+        told = select(DigestIssue.person_id).where(
+            DigestIssue.audience == Audience.RESIDENT, DigestIssue.week == week.key
         )
         waiting = (
             select(Reporter.person_id)
             .join(Case, Case.id == Reporter.case_id)
             .where(Reporter.left_at.is_(None), Case.closed_at.is_(None))
         )
-        told = select(DigestIssue.person_id).where(
-            DigestIssue.audience == Audience.RESIDENT, DigestIssue.week == week.key
-        )
         rows = await self._session.execute(
             select(Person)
             .where(
                 Person.community_id == community,
-                Person.digest == "weekly",
-                or_(Person.home_estate_id.in_(solved), Person.id.in_(waiting)),
+                Person.digest != Frequency.OFF,
+                or_(
+                    _near_what_was_solved(week, 1),
+                    and_(Person.digest.in_(_RARER), _near_what_was_solved(week, Frequency.MONTHLY.most_weeks)),
+                    Person.id.in_(waiting),
+                ),
                 Person.id.not_in(told),
             )
             .order_by(Person.id)
         )
-        found = await resident_digests(self._sources, rows.scalars().all(), week)
-        full = {(person, Audience.RESIDENT): digest for person, digest in found.items() if not digest.empty}
-        claimed = await self._claim(list(full), week, community)
-        for key in claimed:
-            self._tell(Notice(key[0], NoticeKind.DIGEST, None, Relation.REPORTER, as_data(full[key])))
-        return len(claimed)
+        persons = {person.id: person for person in rows.scalars()}
+        wanted = [(person, Audience.RESIDENT) for person in persons]
+        return [persons[person] for person, _ in await self._readers.due(wanted, week)]
 
     async def _claim(self, wanted: Sequence[Recipient], week: Week, community: int) -> list[Recipient]:
         """Those of `wanted` that nobody has sent yet; the unique key decides, also between two processes."""
@@ -146,3 +178,12 @@ class Issuing:
             )
             won |= {(person_id, Audience(audience)) for person_id, audience in claimed}
         return [key for key in wanted if key in won]
+
+
+def _near_what_was_solved(week: Week, weeks: int) -> ColumnElement[bool]:
+    """Who lives in an estate, or in a grid, where something was solved in so many weeks up to this one."""
+    solved = (Case.status == Status.SOLVED, within(Case.closed_at, week.back(weeks - 1).start, week.end))
+    estates = select(Case.estate_id).where(*solved, Case.estate_id.is_not(None))
+    grids = select(Case.grid_id).where(*solved, Case.grid_id.is_not(None))
+    around = select(Estate.id).where(Estate.grid_id.in_(grids))
+    return or_(Person.home_estate_id.in_(estates), Person.home_estate_id.in_(around))

@@ -28,6 +28,7 @@ from workflows.directory_file.vocabulary import (
     code_of,
 )
 from workflows.models import Base, Building, Community, Estate, Grid, Household, Landmark, Person, Post, Unit
+from workflows.policy.frequency import Frequency
 from workflows.policy.permissions import Role
 from workflows.policy.places import building_number, unit_number
 
@@ -264,9 +265,11 @@ class _Import:
                 "home_building": building_number(row["building"]) or row["building"],
                 "home_unit": unit_number(row["unit"]) or row["unit"],
                 "home_room": row["room"],
-                "digest": code_of(DIGESTS, row["digest"]) or "weekly",
             }
             person = known.get(row["key"])
+            # How often somebody wants the digest they say in the chat: an empty cell leaves it as it is.
+            if row["digest"] or person is None:
+                values["digest"] = code_of(DIGESTS, row["digest"]) or Frequency.WEEKLY
             if person is not None and person.community_id not in ours:
                 what = f"编号“{row['key']}”在系统里是别的社区的人"
                 raise DirectoryFileError([Problem(row.where, what, "请换一个编号，如在前面加上社区代码")])

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from rapidfuzz import process
 
+from workflows.policy.frequency import Frequency
 from workflows.policy.permissions import Role
 
 # ---- codes, each with its words; the first word is the one that is written
@@ -32,7 +33,12 @@ UNIT_KINDS = {
 }
 COMMUNITY_KINDS = {"city": ("社区", "城市社区", "城市"), "village": ("村", "行政村", "农村")}
 COMMITTEES = {"业委会": ("业主委员会",), "物管会": ("物业管理委员会",)}
-DIGESTS = {"weekly": ("每周", "周报", "是"), "off": ("不要", "否", "关")}
+DIGESTS = {
+    Frequency.WEEKLY: ("每周", "周报", "是"),
+    Frequency.FORTNIGHT: ("每两周", "两周一次"),
+    Frequency.MONTHLY: ("每月", "每月一次"),
+    Frequency.OFF: ("不要", "否", "关"),
+}
 # The request intents of the NLU, in the words that an office fills in. `workflows` may not import `nlu`.
 CATEGORIES = {
     "pest_control": ("蚊虫消杀",),

@@ -213,6 +213,8 @@ class Media(Base):
     height: Mapped[int]
     size: Mapped[int]
     created_at: Mapped[datetime]
+    # For whom a picture is that we drew ourselves: whose digest it belongs to. "" for photos.
+    audience: Mapped[str] = mapped_column(String(20), default="", server_default="")
 
 
 class Correction(Base):

@@ -50,7 +50,11 @@ class Week:
 
     def previous(self) -> "Week":
         """The week before."""
-        return Week(self.monday - timedelta(days=7), self.zone)
+        return self.back(1)
+
+    def back(self, weeks: int) -> "Week":
+        """The one so many weeks before."""
+        return Week(self.monday - timedelta(weeks=weeks), self.zone)
 
 
 def next_issue(after: datetime, weekday: int, at: time, zone: tzinfo) -> datetime:
