@@ -195,7 +195,7 @@ class Expiry:
     async def _around(self, ids: Sequence[int]) -> None:
         """What else was written about these cases."""
         run = self._session.execute
-        await run(update(Reporter).where(Reporter.case_id.in_(ids)).values(on_behalf_of=""))
+        await run(update(Reporter).where(Reporter.case_id.in_(ids)).values(on_behalf_of="", ring=""))
         await run(update(Whistle).where(Whistle.case_id.in_(ids)).values(reason="", answer="", proposed_owner=""))
         await run(delete(FollowUp).where(FollowUp.case_id.in_(ids), FollowUp.done_at.is_not(None)))
         corrections = await run(select(Correction).where(Correction.case_id.in_(ids)))
