@@ -187,7 +187,9 @@ def consents(text: str) -> bool:
     return bool(_CONSENT.search(text))
 
 
-_RINGS_ME = re.compile(rf"(就|先|还是)?((打|找|联系|打电话)给?我|给我打(电话)?)(的|本人|这|就行|电话|手机){{0,2}}{_TAIL}")
+_RINGS_ME = re.compile(
+    rf"(就|先|还是)?((打|找|联系|打电话)给?我|给我打(电话)?)(的|本人|这|就行|电话|手机){{0,2}}{_TAIL}"
+)
 _TELEPHONE = re.compile(r"(?<!\d)(1[3-9]\d{9}|0\d{2,3}[-—]?\d{7,8}|\d{7,8})(?!\d)")
 
 
