@@ -1,14 +1,15 @@
 """Turns what the workflow wants said into outbox rows: worded for the audience, held back in quiet hours."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
 from bot.conversation import cards, digest_text
 from bot.conversation.buttons import CaseDo, Rows, TakeAlert, keyboard, option
 from bot.conversation.capacity import capacity_line
+from bot.conversation.choices import numbered
 from bot.conversation.digest_buttons import digest_rows
-from bot.conversation.phrases import say
+from bot.conversation.phrases import say, worded
 from bot.conversation.upkeep_words import upkeep_words
 from bot.pictures.week_pictures import Picture
 from bot.processes.postbox import Postbox
@@ -21,6 +22,7 @@ from workflows.office import Office
 from workflows.policy.clocks import QuietHours
 from workflows.policy.lifecycle import Rung
 from workflows.policy.privacy import mask, mask_id
+from workflows.voices import is_voice, voices_of
 
 # Unasked digests are not worth a second copy when nobody knows whether the first arrived.
 _ONCE = frozenset({NoticeKind.DIGEST})
@@ -45,6 +47,9 @@ _HEADS = {
 }
 
 
+_ASKING = frozenset({NoticeKind.VERDICT, NoticeKind.VERDICT_AGAIN})  # a number that is typed answers them
+_METHODS = {"photo": "SendPhoto", "voice": "SendVoice"}
+_VOICE = "居民的语音"
 _RETURNED = {
     "partly": "您报了办好，居民说只解决了一部分",
     "not": "您报了办好，居民说没有解决",
@@ -75,8 +80,12 @@ class Announcer:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None
             as_whom = await _as_whom(office, notice)
-            for text, rows, photo in await self._words(office, notice, view, picture):
-                said = f"{as_whom}\n{text}" if as_whom and not photo else text
+            elder = await _elder(office, notice)
+            with worded(short=elder):
+                words = await self._words(office, notice, view, picture)
+            for text, rows, photo in words:
+                worded_text = numbered(text, rows) if elder and notice.kind in _ASKING else text
+                said = f"{as_whom}\n{worded_text}" if as_whom and not photo else worded_text
                 written += await self._write(office, notice, said, rows, photo, awake)
         return written
 
@@ -85,17 +94,18 @@ class Announcer:
         not_before = office.now
         if self._quiet is not None and not notice.urgent and notice.to != awake:
             not_before = self._quiet.next_allowed(office.now, self._zone)
+        kind = "voice" if is_voice(photo) else "photo"
         markup = keyboard(rows)
         for account in accounts:
-            shown = bool(photo) and account.channel not in self._without_pictures
-            payload: dict[str, Any] = {"caption": text, "photo": f"media:{photo}"} if shown else {"text": text}
+            shown = bool(photo) and (kind == "voice" or account.channel not in self._without_pictures)
+            payload: dict[str, Any] = {"caption": text, kind: f"media:{photo}"} if shown else {"text": text}
             if markup is not None:
                 payload["reply_markup"] = markup.model_dump(mode="json", exclude_none=True)
             Postbox.of(office.session).say(
                 Outbound(
                     channel=account.channel,
                     chat_key=account.chat_key,
-                    method="SendPhoto" if shown else "SendMessage",
+                    method=_METHODS[kind] if shown else "SendMessage",
                     payload=payload,
                     resend=notice.kind not in _ONCE,
                     created_at=office.now,
@@ -144,7 +154,12 @@ class Announcer:
                 if data.get("text"):
                     text += f"\n社区问：{data['text']}"
                 first = [(text, rows, "")]
-                return [*first, *(("现场照片", [], photo) for photo in view.photos[-3:])]
+                voices = view.voices[-3:] if notice.capacity in cards.LISTENERS else ()
+                return [
+                    *first,
+                    *((_VOICE, [], voice) for voice in voices),
+                    *(("现场照片", [], p) for p in view.photos[-3:]),
+                ]
             case NoticeKind.HELP:
                 text, rows = cards.staff_card(
                     view, notice.capacity, now, zone, head="楼栋长您好，网格员请您帮忙看一下："
@@ -168,7 +183,9 @@ class Announcer:
                 return [*_before_and_after(view), (text, cards.staff_rows(view, notice.capacity), "")]
             case NoticeKind.ADDED:
                 photos: list[tuple[str, Rows, str]] = [
-                    ("居民补充的照片", [], str(photo)) for photo in data.get("photos", [])
+                    (_VOICE if is_voice(photo) else "居民补充的照片", [], str(photo))
+                    for photo in data.get("photos", [])
+                    if not is_voice(photo) or notice.capacity in cards.LISTENERS
                 ]
                 card: Rows = [[option("看卡片", CaseDo(act="card", case=view.id))]]
                 return [(self._added(view, notice, head), card, ""), *photos]
@@ -207,8 +224,10 @@ class Announcer:
         text = mask_id(text) if notice.capacity in ("grid_worker", "branch_secretary") else mask(text)
         said = {
             "join": f"又有一位邻居反映同一件事，现在共{view.reporters}位。{text}",
-            "add": f"居民补充：{text}" if text else "居民补充了照片。",
+            "add": f"居民补充：{text}" if text else _without_words(notice),
             "urge": f"居民催办：{text}",
+            "behalf": f"居民说，这件事是{text}。",
+            "ring": f"上门前请先打：{notice.data.get('text', '')}",
             "corrected": "居民更正了类别或地点，请留意。",
             "head": f"楼栋长说：{text}",
             "convene": f"要开协调会：{text}",
@@ -346,7 +365,10 @@ class Announcer:
         rows: Rows = []
         if not mine and data["what"] == "again" and data.get("free"):
             rows = [[option("我去看", TakeAlert(alert=int(data["alert"])))]]
-        return [(text, rows, ""), *(("现场照片", [], str(photo)) for photo in data.get("photos", []))]
+        shown: Iterator[tuple[str, Rows, str]] = (
+            ("现场语音" if is_voice(one) else "现场照片", [], str(one)) for one in data.get("photos", [])
+        )
+        return [(text, rows, ""), *shown]
 
     @staticmethod
     async def _human(office: Office, notice: Notice) -> tuple[str, Rows, str]:
@@ -392,11 +414,21 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
+async def _elder(office: Office, notice: Notice) -> bool:
+    """Whether whom it is for reads 长辈版; a digest is sent to too many to ask for each."""
+    return notice.kind is not NoticeKind.DIGEST and (await office.people.person(notice.to)).elder == "on"
+
+
 async def _as_whom(office: Office, notice: Notice) -> str:
     """For whom holds several posts: in which of them they are told of this case."""
     if notice.case_id is None or notice.capacity in ("", "reporter"):
         return ""
     return capacity_line(notice.capacity, await office.people.posts(notice.to), office.directory)
+
+
+def _without_words(notice: Notice) -> str:
+    voice = voices_of(notice.data.get("photos", []))
+    return "居民补充了语音，请听。" if voice else "居民补充了照片。"
 
 
 def _day_of(data: Any, zone: tzinfo) -> str:

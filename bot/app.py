@@ -24,7 +24,7 @@ from bot import demo
 from bot.announcer import Announcer
 from bot.channels.web.answer_page import AnswerPage
 from bot.channels.web.messenger import CHANNEL as WEB
-from bot.channels.web.messenger import Hub, WebMessenger
+from bot.channels.web.messenger import RESTYLE, Hub, WebMessenger
 from bot.channels.web.page import Chair, Page
 from bot.channels.web.relay import Relay
 from bot.clock import Clock, SystemClock
@@ -32,7 +32,7 @@ from bot.console.session import Sessions
 from bot.console.visit import Console
 from bot.conversation import resident, routers, staff
 from bot.conversation.dialogue import Dialogue, restored
-from bot.conversation.phrases import say
+from bot.conversation.phrases import say, worded
 from bot.conversation.talk import Duty, Speaker, Talk, keep
 from bot.conversation.words import chosen
 from bot.courier import Courier, Messenger, Pace
@@ -48,10 +48,12 @@ from bot.processes.claims import ChatClaims
 from bot.processes.leases import Alone, Desk, Leases
 from bot.processes.postbox import Postbox, is_busy, savepoint, will_pass
 from bot.processes.roles import ProcessRole, alone_on
+from bot.recognising import Recognising
 from bot.settings import Settings, refuse_unknown_departments
 from bot.turn import TYPED, Hooks, Inbox, Read, Turn, Turns, TurnStorage, words_of
 from nlu.rasa_client import RasaClient
 from nlu.rasa_pool import RasaPool
+from nlu.speech import SpeechEngine, engine_of
 from nlu.understanding import Understander
 from workflows.alerts import ALERT
 from workflows.calendar import ChinaCalendar
@@ -61,7 +63,7 @@ from workflows.directory import Directory
 from workflows.directory_file import import_file
 from workflows.expiry import EXPIRE, Expiry, Keeping
 from workflows.media import path_of
-from workflows.models import Chat, Community, FollowUp
+from workflows.models import Chat, Community, FollowUp, Outbound
 from workflows.office import Office
 from workflows.people import People
 from workflows.policy.permissions import Role
@@ -103,6 +105,7 @@ class App:
         clock: Clock | None = None,
         understander: Understander | None = None,
         database: Database | None = None,
+        speech: SpeechEngine | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -130,6 +133,9 @@ class App:
             self.settings, self.database, self.clock, self.office, self.announcer, self.secret
         )
         self.fetchers: dict[str, Fetch] = {}
+        self.speech = speech or engine_of(settings.speech.engine, settings.speech.model)
+        if self.speech is not None:
+            self.fetchers[WEB] = self._recognised(None)
         self.paces = {WEB: Pace(settings.channels.web.per_second)}
         self.storage = TurnStorage()
         nearby = Nearby(self.database, self.understander, self.office)
@@ -364,12 +370,14 @@ class App:
         if how == "off":
             return
         from bot.channels import telegram
+        from bot.channels.telegram_voice import TelegramMedia
 
         setting = self.settings.channels.telegram
         bot = telegram.telegram_bot(setting)
         stack.push_async_callback(bot.session.close)
         self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage)
-        self.fetchers["telegram"] = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
+        photos = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
+        self.fetchers["telegram"] = self._recognised(TelegramMedia(photos, self.settings.voice))
         self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds, at_once=1)
         if how == "polling" and ProcessRole.POLLING in self.roles:
             self._polling = telegram.TelegramPolling(bot, self.inbox, self.desk)
@@ -377,6 +385,13 @@ class App:
             self._background.append(telegram.set_webhook(bot, self.settings))
         if ProcessRole.POLLING in self.roles or ProcessRole.WEB in self.roles:
             self._background.append(telegram.set_commands(bot))
+
+    def _recognised(self, fetch: Fetch | None) -> Fetch:
+        """What a channel fetches, with the words of its recordings where there is an engine."""
+        if self.speech is None:
+            assert fetch is not None
+            return fetch
+        return Recognising(fetch, self.speech, self.settings.storage, self.settings.speech.within_seconds)
 
     # ---- one transaction's use cases
 
@@ -519,6 +534,8 @@ class App:
         photo = read.photo or {}
         if photo.get("photo_id"):
             photo = await self._register(office, speaker, dialogue, photo)
+        elif photo.get("voice_id"):
+            photo = await self._register_voice(office, speaker, dialogue, photo)
         talk = Talk(
             office=office,
             speaker=speaker,
@@ -530,6 +547,9 @@ class App:
             alike=read.alike,
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
+            voice=str(photo.get("voice_id", "")),
+            voice_words=str(photo.get("recognised", "")),
+            human_phone=await self._human_phone(office, speaker),
             channel=turn.inbound.channel,
             answer_token=self.answer_page.token,
         )
@@ -548,6 +568,21 @@ class App:
                 return {"photo_refused": "photo.too_many"}
         await office.photos.enter(photo, speaker.community_id, speaker.person_id)
         return photo
+
+    async def _register_voice(
+        self, office: Office, speaker: Speaker, dialogue: Dialogue, voice: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Enter a recording that Telegram has brought; the page enters its own at once. It counts like a photo."""
+        if await office.photos.get(voice["voice_id"]) is not None:
+            return voice
+        if self.settings.limited and dialogue.alarm is None:
+            allowance = self.settings.limits.of(staff=speaker.staff)
+            if await office.limits.photos_until(speaker.person_id, allowance) is not None:
+                path_of(self.settings.storage, voice["voice_id"]).unlink(missing_ok=True)
+                return {"photo_refused": "voice.too_many"}
+        size, seconds = int(voice.get("size", 0)), int(voice.get("seconds", 0))
+        await office.photos.enter_voice(voice["voice_id"], size, seconds, speaker.community_id, speaker.person_id)
+        return voice
 
     async def _speaker(self, office: Office, turn: Turn) -> Speaker:
         people: People = office.people
@@ -574,7 +609,22 @@ class App:
                 Duty(Role(p.role), p.community_id, p.unit_id, p.grid_id, p.estate_id, p.building_id) for p in posts
             ),
             newcomer=newcomer,
+            elder=person.elder,
         )
+
+    async def _human_phone(self, office: Office, speaker: Speaker) -> str:
+        """长辈版: whom to ring, the grid worker where they have a number that may be told, else the community."""
+        if speaker.elder != "on" or speaker.staff:
+            return ""
+        home = speaker.home
+        if self.settings.elder.grid_worker_phone and home.grid_id is not None:
+            there = await office.people.holders(Role.GRID_WORKER, grid_id=home.grid_id)
+            people = await office.people.people_of(colleague.person_id for colleague in there)
+            for person in people.values():
+                if person.phone:
+                    return say("elder.phone", who=f"网格员{person.name}", phone=person.phone)
+        community = self.directory.community(home.community_id or speaker.community_id)
+        return say("elder.phone", who=community.name, phone=community.phone) if community.phone else ""
 
     async def _finish(self, session: AsyncSession, turn: Turn, data: dict[str, Any]) -> None:
         talk: Talk = data["talk"]
@@ -584,6 +634,23 @@ class App:
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
         self._read_later(session, turn, talk)
+        if talk.restyled is not None:
+            await self._restyle(session, turn, talk, large=talk.restyled)
+
+    async def _restyle(self, session: AsyncSession, turn: Turn, talk: Talk, *, large: bool) -> None:
+        """Open pages of this person change their type by themselves."""
+        for account in await talk.office.people.accounts_of(talk.speaker.person_id):
+            if account.channel == WEB:
+                Postbox.of(session).say(
+                    Outbound(
+                        channel=WEB,
+                        chat_key=account.chat_key,
+                        method=RESTYLE,
+                        payload={"large": large},
+                        created_at=turn.now,
+                        not_before=turn.now,
+                    )
+                )
 
     def _read_later(self, session: AsyncSession, turn: Turn, talk: Talk) -> None:
         """Each item of a list gets a turn of its own, read by itself, in this chat's order."""
@@ -625,12 +692,13 @@ class App:
     async def _internal(self, event: str, update: Update, turn: Turn, data: dict[str, Any]) -> None:
         talk: Talk = data["talk"]
         talk.message = update.message
-        if event == "draft_expired":
-            await resident.draft_expired(talk)
-        elif event == "reread":
-            await resident.reread(talk)
-        elif event == "finding":
-            await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
+        with worded(short=talk.speaker.elder == "on"):
+            if event == "draft_expired":
+                await resident.draft_expired(talk)
+            elif event == "reread":
+                await resident.reread(talk)
+            elif event == "finding":
+                await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
         chat_id = int(turn.inbound.chat_key)
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)

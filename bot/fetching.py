@@ -1,4 +1,4 @@
-"""Photos are fetched beside the turns: a slow messenger holds up the chat that the photo came from and no other."""
+"""Photos and recordings are fetched beside the turns: a slow messenger holds up the chat that the photo came from and no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +22,7 @@ class Fetching:
 
     def here(self, row: Inbound) -> bool:
         """Whether the turn of this update can begin; sends for its photo when that was not done yet."""
-        if row.channel not in self._fetchers or row.update.get("xiaoshao") is not None:
+        if row.channel not in self._fetchers or _is_noted(row):
             return True
         task = self._tasks.get(row.id)
         if task is None:
@@ -58,3 +58,9 @@ class Fetching:
                 return await self._fetchers[row.channel](row)
         except Exception as error:  # whatever a photo does, the turn decides what to make of it
             return error
+
+
+def _is_noted(row: Inbound) -> bool:
+    """Whether everything that comes with an update is noted beside it; the words of a recording may still be wanted."""
+    noted = row.update.get("xiaoshao")
+    return noted is not None and ("voice_id" not in noted or "recognised" in noted)

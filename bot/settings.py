@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -137,6 +137,33 @@ class Channels(Section):
 
     web: Web = Web()
     telegram: Telegram = Telegram()
+
+
+class Voice(Section):
+    """Voice messages: how large and how long one may be."""
+
+    limit_mb: int = Field(5, ge=1, le=20)
+    limit_seconds: int = Field(120, ge=10, le=600)
+
+
+class Speech(Section):
+    """The engine that turns voice messages into words; empty: people listen to them."""
+
+    engine: Literal["", "faster-whisper"] = ""
+    model: Path | None = None
+    within_seconds: float = Field(15, gt=0, le=25)  # what it has not read by then is heard by a person
+
+    @model_validator(mode="after")
+    def _has_a_model(self) -> Self:
+        if self.engine and self.model is None:
+            raise ValueError("write the directory of its model into speech.model, or leave speech.engine empty")
+        return self
+
+
+class Elder(Section):
+    """长辈版."""
+
+    grid_worker_phone: bool = True  # whether residents may be told the grid worker's own number; else the community's
 
 
 class Nlu(Section):
@@ -368,6 +395,9 @@ class Settings(BaseSettings):
     demo: Demo = Demo()
     channels: Channels = Channels()
     nlu: Nlu = Nlu()
+    voice: Voice = Voice()
+    speech: Speech = Speech()
+    elder: Elder = Elder()
     listening: Listening = Listening()
     ladder: LadderSetting
     routes: tuple[RouteSetting, ...]

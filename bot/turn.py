@@ -354,8 +354,8 @@ class Turns:
         if isinstance(photo, Exception):
             if row.attempts < MAX_ATTEMPTS - 1:
                 return Read(trouble=photo)
-            photo = {"photo_refused": "photo.unreachable"}
-        words = words_of(row.update)
+            photo = {"photo_refused": "voice.unreachable" if is_recording(row.update) else "photo.unreachable"}
+        words = words_of(row.update) or str((photo or {}).get("recognised", ""))
         if words.startswith("/"):
             return Read(photo=photo)
         async with self._database.reading() as session:
@@ -417,7 +417,7 @@ class Turns:
         turn = Turn(session, chat, row, self._clock.now())
         token = _turn.set(turn)
         try:
-            update = self._update(row)
+            update = self._update(row, read)
             data = await self._hooks.prepare(session, turn, read)
             event = (row.update.get("xiaoshao") or {}).get("event")
             if event is not None:
@@ -429,9 +429,15 @@ class Turns:
             _turn.reset(token)
         chat.updated_at = turn.now
 
-    def _update(self, row: Inbound) -> Update:
+    def _update(self, row: Inbound, read: Read) -> Update:
+        """The update in aiogram's words; what was recognised in a recording stands beneath it like a caption."""
+        plain = _plain(row.update)
+        recognised = (read.photo or {}).get("recognised")
+        if recognised and not words_of(plain):
+            plain["message"] = {**plain["message"], "caption": recognised}
+            row.update = {**row.update, "xiaoshao": read.photo}
         try:
-            return Update.model_validate(_plain(row.update), context={"bot": self._bot})
+            return Update.model_validate(plain, context={"bot": self._bot})
         except ValidationError as error:
             fields = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)})
             raise Unreadable(", ".join(fields)) from None  # pydantic's text would quote the message
@@ -488,6 +494,12 @@ def _chat_of(row: Inbound) -> str:
 def _plain(update: Mapping[str, Any]) -> dict[str, Any]:
     """The messenger's own part of an update, without what we have noted beside it."""
     return {key: value for key, value in update.items() if key != "xiaoshao"}
+
+
+def is_recording(update: Mapping[str, Any]) -> bool:
+    """Whether it brings a voice message or a file of sound."""
+    message = update.get("message")
+    return isinstance(message, Mapping) and ("voice" in message or "audio" in message)
 
 
 def words_of(update: Mapping[str, Any]) -> str:

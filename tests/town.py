@@ -16,10 +16,12 @@ from bot.channels.web.page import message_update, tap_update
 from bot.clock import ManualClock
 from bot.demo import FIRST_CHAT, KEYS
 from bot.settings import Settings
+from nlu.speech import SpeechEngine
 from nlu.understanding import Understander
-from workflows.media import clean, keep
+from workflows.media import clean, keep, keep_file
 from workflows.models import Account, Case, CaseEvent, FollowUp, Outbound, Person, WebBubble
 from workflows.policy.lifecycle import OPEN
+from workflows.voices import checked
 
 Row = TypeVar("Row")
 TUESDAY = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # ten o'clock in the morning in Hohhot
@@ -37,11 +39,15 @@ class Town:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, settings: Settings, understander: Understander, start: datetime = TUESDAY
+        cls,
+        settings: Settings,
+        understander: Understander,
+        start: datetime = TUESDAY,
+        speech: SpeechEngine | None = None,
     ) -> AsyncIterator["Town"]:
         """A prepared application on a fresh database."""
         clock = ManualClock(start)
-        app = App(settings, clock=clock, understander=understander)
+        app = App(settings, clock=clock, understander=understander, speech=speech)
         try:
             await app.prepare()
             yield cls(app, clock)
@@ -77,6 +83,21 @@ class Town:
             await self.app.office(session).photos.register(photo, self.app.directory.communities[0].id, None)
         chat, number = self.chat(who), next(self._numbers)
         update = self._message(number, chat, caption, photo.id) | {"xiaoshao": {"photo_id": photo.id}}
+        await self.app.inbox.receive(CHANNEL, f"{chat}:{number}", chat, update)
+        await self.settled()
+        return await self.heard(who)
+
+    async def speaks(self, who: str, recording: bytes) -> str:
+        """Somebody sends a voice message from the page."""
+        await self.heard(who)
+        voice = checked(recording, limit_mb=5, limit_seconds=120)
+        keep_file(self.app.settings.storage, voice.id, voice.content)
+        community = self.app.directory.communities[0].id
+        async with self.app.database.writing() as session:
+            photos = self.app.office(session).photos
+            await photos.enter_voice(voice.id, len(voice.content), voice.seconds, community, None)
+        chat, number = self.chat(who), next(self._numbers)
+        update = self._message(number, chat, "", voice.id) | {"xiaoshao": {"voice_id": voice.id}}
         await self.app.inbox.receive(CHANNEL, f"{chat}:{number}", chat, update)
         await self.settled()
         return await self.heard(who)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workflows.directory import Directory
 from workflows.models import Case, CaseEvent, Media, RoutingRule, Ruling, Whistle
 from workflows.policy.lifecycle import Action, Status
+from workflows.voices import PREFIX
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,12 @@ class FactsOf:
         )
         rows = await self._session.execute(
             select(Media.id)
-            .where(Media.case_id == case.id, Media.id.not_in(after), Media.created_at <= first)
+            .where(
+                Media.case_id == case.id,
+                Media.id.not_in(after),
+                Media.id.not_like(f"{PREFIX}%"),
+                Media.created_at <= first,
+            )
             .order_by(Media.created_at)
         )
         return tuple(rows.scalars())

@@ -31,6 +31,7 @@ from workflows.policy.permissions import (
     works_on_it,
 )
 from workflows.policy.privacy import mask
+from workflows.voices import is_voice
 
 SYSTEM = "system"
 _HOLDERS = frozenset({Relation.PROPERTY, Relation.DEPARTMENT})
@@ -174,6 +175,10 @@ class CaseView:
     refusals: int
     has_property: bool
     on_behalf_of: str
+    voices: tuple[str, ...] = ()  # recordings of the file, oldest first
+    unheard: int = 0  # how many of them nobody on duty has listened to
+    consent: bool = False  # whether the grid worker may know for whom it was reported
+    ring: str = ""  # whom to ring before coming, in the reporter's words
     result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
     proposed: str = ""  # whose it is, by the department that refused it last
     refused_by: tuple[int, ...] = ()  # departments that have refused it
@@ -303,13 +308,18 @@ class CaseFile:
         ).scalar_one()
         first = (
             await self.session.execute(
-                select(Reporter.on_behalf_of).where(Reporter.case_id == case.id, Reporter.first.is_(True))
+                select(Reporter.on_behalf_of, Reporter.consent, Reporter.ring).where(
+                    Reporter.case_id == case.id, Reporter.first.is_(True)
+                )
             )
-        ).scalar_one_or_none()
-        photos = (
-            await self.session.execute(select(Media.id).where(Media.case_id == case.id).order_by(Media.created_at))
-        ).scalars()
-        every = tuple(photos)
+        ).one_or_none()
+        media = (
+            await self.session.execute(
+                select(Media.id, Media.heard_at).where(Media.case_id == case.id).order_by(Media.created_at)
+            )
+        ).all()
+        every = tuple(one for one, _ in media if not is_voice(one))
+        voices = {one: heard for one, heard in media if is_voice(one)}
         repair = await self._result_photos(case) if case.result_kind == "done" else ()
         holder = self.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
         department = self.directory.unit(case.department_unit_id) if case.department_unit_id is not None else None
@@ -350,7 +360,11 @@ class CaseFile:
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
-            on_behalf_of=mask(first or ""),
+            on_behalf_of=mask(first.on_behalf_of) if first else "",
+            consent=first.consent if first else False,
+            ring=first.ring if first else "",
+            voices=tuple(voices),
+            unheard=sum(heard is None for heard in voices.values()),
             result_photos=repair,
             proactive=case.proactive,
             facts=await FactsOf(self.session, self.directory).read(case, every, repair),

@@ -218,6 +218,49 @@ class Cases:
         )
         return await self._file.view(case)
 
+    async def agree_to_name(self, person_id: int, case_id: int, *, agreed: bool) -> CaseView:
+        """Whether the grid worker may know for whom it was reported. They are told when they may.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+        """
+        case, reporter = await self._reported(person_id, case_id)
+        before, reporter.consent = reporter.consent, agreed
+        await self._file.session.flush()
+        if agreed and not before and reporter.on_behalf_of:
+            await self._note(case, f"替{reporter.on_behalf_of}反映的", "behalf")
+        return await self._file.view(case)
+
+    async def ring_first(self, person_id: int, case_id: int, ring: str) -> CaseView:
+        """Whom to ring before coming, in the reporter's words. Only the grid and the community see it.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+        """
+        case, reporter = await self._reported(person_id, case_id)
+        reporter.ring = ring[:80]
+        await self._file.session.flush()
+        await self._note(case, reporter.ring, "ring")
+        return await self._file.view(case)
+
+    async def _reported(self, person_id: int, case_id: int) -> tuple[Case, Reporter]:
+        case = await self._file.case(case_id)
+        row = await self._file.session.execute(
+            select(Reporter).where(
+                Reporter.case_id == case.id, Reporter.person_id == person_id, Reporter.left_at.is_(None)
+            )
+        )
+        reporter = row.scalar_one_or_none()
+        if reporter is None:
+            raise CaseNotFound(case_id)
+        return case, reporter
+
+    async def _note(self, case: Case, text: str, what: str) -> None:
+        """To those who have the case now, where they are near enough to be told."""
+        if Rung(case.rung) in (Rung.GRID_BRANCH, Rung.COMMUNITY) and case.closed_at is None:
+            there = await self._file.people.at_rung(case, Rung(case.rung))
+            self._file.tell_each(there, case, NoticeKind.ADDED, what=what, text=text)
+
     # ---- while it is open
 
     async def mine(self, person_id: int, *, closed_days: int = 30) -> list[CaseView]:

@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 
 from workflows.acting import Actor, Missing, person_of, signature
 from workflows.case_file import CaseView
-from workflows.models import Case, Whistle
+from workflows.models import Case, Media, Whistle
 from workflows.notices import NoticeKind
 from workflows.people import Colleague
 from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import Clock
 from workflows.policy.lifecycle import Action, Rung, Status
-from workflows.policy.permissions import Relation, Role
+from workflows.policy.permissions import NotAllowed, Relation, Role
+from workflows.voices import PREFIX
 from workflows.whistles import Whistles
 
 __all__ = ["Handling", "Missing"]
+
+_LISTENERS = frozenset({Relation.GRID_WORKER, Relation.BRANCH, Relation.COMMUNITY})  # of residents' voices
 
 
 class Handling(Whistles):
@@ -140,6 +143,23 @@ class Handling(Whistles):
             self._file.tell_each(
                 await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="head", text=note
             )
+        return await self._file.view(case)
+
+    async def heard(self, person_id: int, case_id: int) -> CaseView:
+        """听过了: somebody on duty has listened to the recordings of a case.
+
+        Raises:
+            CaseNotFound, NotAllowed: the grid's or the community's to do, for a case that they may see.
+        """
+        case, role = await self._start(person_id, case_id, Action.COMMENT)
+        if role not in _LISTENERS:
+            raise NotAllowed(Action.COMMENT, case_id)
+        unheard = (Media.case_id == case.id, Media.id.like(f"{PREFIX}%"), Media.heard_at.is_(None))
+        done = await self._file.session.execute(
+            update(Media).where(*unheard).values(heard_at=self._file.now, heard_by=person_id).returning(Media.id)
+        )
+        if done.scalars().all():  # a second tap changes nothing
+            await self._file.move(case, Action.COMMENT, by=person_id, role=role, note="听过语音了")
         return await self._file.view(case)
 
     async def report_result(self, actor: Actor, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:

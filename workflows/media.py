@@ -1,4 +1,4 @@
-"""Photos: checked by content, stripped of metadata, kept under unguessable names, shown to those who may see."""
+"""Photos and recordings: checked, without metadata, under unguessable names, shown to those who may see."""
 
 import io
 import secrets
@@ -60,17 +60,25 @@ def clean(content: bytes, limit_mb: int) -> CleanPhoto:
     return CleanPhoto(secrets.token_urlsafe(24), out.getvalue(), upright.width, upright.height)
 
 
-def path_of(storage: Path, photo_id: str) -> Path:
-    """Where a photo lies; outside everything that is served as files."""
-    return storage / "photos" / photo_id[:2] / f"{photo_id}.jpg"
+def path_of(storage: Path, media_id: str) -> Path:
+    """Where a photo or a recording lies; outside everything that is served as files."""
+    kind, _, rest = media_id.removeprefix("voice-").partition("-")
+    if media_id.startswith("voice-"):  # all begin alike: the part that is drawn by lot spreads them over the folders
+        return storage / "photos" / rest[:2] / f"{media_id}.{kind}"
+    return storage / "photos" / media_id[:2] / f"{media_id}.jpg"
 
 
 def keep(storage: Path, photo: CleanPhoto) -> None:
     """Write the picture; a half-written file never carries the final name."""
-    path = path_of(storage, photo.id)
+    keep_file(storage, photo.id, photo.jpeg)
+
+
+def keep_file(storage: Path, media_id: str, content: bytes) -> None:
+    """Write the file of a photo or a recording."""
+    path = path_of(storage, media_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    temporary.write_bytes(photo.jpeg)
+    temporary.write_bytes(content)
     temporary.rename(path)
 
 
@@ -110,6 +118,24 @@ class Photos:
                 width=int(photo.get("width", 0)),
                 height=int(photo.get("height", 0)),
                 size=int(photo.get("size", 0)),
+                created_at=self._now,
+            )
+        )
+        await self._session.flush()
+
+    async def enter_voice(
+        self, voice_id: str, size: int, seconds: int, community_id: int, person_id: int | None
+    ) -> None:
+        """Enter a recording that was checked and kept."""
+        self._session.add(
+            Media(
+                id=voice_id,
+                community_id=community_id,
+                uploaded_by=person_id,
+                width=0,
+                height=0,
+                size=size,
+                seconds=seconds,
                 created_at=self._now,
             )
         )

@@ -301,6 +301,11 @@ class People:
         (await self.person(person_id)).digest = how
         await self._session.flush()
 
+    async def set_elder(self, person_id: int, how: str) -> None:
+        """长辈版: on, off, or offered."""
+        (await self.person(person_id)).elder = how
+        await self._session.flush()
+
     async def people_of(self, ids: Iterable[int]) -> dict[int, Person]:
         """Several persons at once."""
         wanted = list(set(ids))

@@ -48,6 +48,7 @@ from bot.settings import Telegram as TelegramSettings
 from bot.turn import Inbox
 from workflows.media import CleanPhoto, PhotoRefused, clean, keep, path_of
 from workflows.models import Inbound, Outbound
+from workflows.voices import ending_of, is_voice
 
 log = structlog.get_logger()
 
@@ -60,6 +61,7 @@ COMMANDS = {
     "menu": "按类别反映",
     "digest": "本周简报",
     "home": "我家在哪",
+    "elder": "长辈版",
     "help": "怎么用",
 }
 
@@ -143,6 +145,8 @@ class TelegramMessenger:
         # Half an emoji, left by a page that cut a text, would make the whole message impossible to encode.
         payload = json.loads(json.dumps(row.payload, ensure_ascii=False).encode("utf-8", "replace"))
         try:
+            if row.method == "SendVoice":
+                return await self._voice(row, payload)
             photo = await self._photo(row, payload)
             return list(_calls_for(row.method, int(row.chat_key), payload, photo))
         except (KeyError, TypeError, ValueError):  # pydantic's error too, whose text would quote the message
@@ -164,6 +168,25 @@ class TelegramMessenger:
         except OSError as error:
             raise TryLater(MAX_PAUSE) from error
         return BufferedInputFile(content, filename="photo.jpg")
+
+    async def _voice(self, row: Outbound, payload: Mapping[str, Any]) -> list[TelegramMethod[Any]]:
+        """A recording of ours; its words alone when its file is gone."""
+        from bot.channels.telegram_voice import voice_calls  # it takes what it needs from here
+
+        ours = _MEDIA.fullmatch(str(payload["voice"]))
+        if ours is None or not is_voice(ours[1]):
+            raise Rejected("not a recording of ours")
+        caption, chat_id = str(payload.get("caption") or ""), int(row.chat_key)
+        markup = payload.get("reply_markup")
+        markup = None if markup is None else InlineKeyboardMarkup.model_validate(markup)
+        try:
+            content = await asyncio.to_thread(path_of(self._storage, ours[1]).read_bytes)
+        except FileNotFoundError:
+            log.warning("telegram: a recording of the outbox is gone", outbox=row.id)
+            return list(_messages(chat_id, caption or "（语音已经不在了）", markup))
+        except OSError as error:
+            raise TryLater(MAX_PAUSE) from error
+        return list(voice_calls(chat_id, ending_of(ours[1]), content, shortened(caption, CAPTION_LIMIT), markup))
 
     async def _call(self, method: TelegramMethod[Any]) -> str | None:
         try:
@@ -516,7 +539,7 @@ class TelegramPhotos:
 
     def __init__(self, bot: Bot, storage: Path, limit_mb: int) -> None:
         self._bot = bot
-        self._storage = storage
+        self.storage = storage
         self._limit_mb = min(limit_mb, DOWNLOAD_LIMIT_MB)
 
     async def __call__(self, row: Inbound) -> dict[str, Any] | None:
@@ -529,10 +552,10 @@ class TelegramPhotos:
         if not pictures:
             return None
         try:
-            photo = await self._clean(await self._fetch(self._largest(pictures)))
+            photo = await self._clean(await self.fetch(self._largest(pictures), self._limit_mb))
         except PhotoRefused as refused:
             return {"photo_refused": refused.phrase}
-        await asyncio.to_thread(keep, self._storage, photo)
+        await asyncio.to_thread(keep, self.storage, photo)
         return {"photo_id": photo.id, "width": photo.width, "height": photo.height, "size": len(photo.jpeg)}
 
     @property
@@ -555,13 +578,19 @@ class TelegramPhotos:
             log.warning("telegram: a picture could not be read", error=type(error).__name__)
             raise PhotoRefused("photo.not_a_photo") from None
 
-    async def _fetch(self, file_id: str) -> bytes:
+    async def fetch(self, file_id: str, limit_mb: int) -> bytes:
+        """A file as Telegram has it.
+
+        Raises:
+            PhotoRefused: it is larger than `limit_mb`, or Telegram will not give it.
+            OSError: the network is in trouble; try again.
+        """
         # No error goes on with its text: the address of a file holds the token.
         try:
             file = await self._bot.get_file(file_id)
             if not file.file_path:
                 raise PhotoRefused("photo.unreachable")
-            return await self._download(file.file_path)
+            return await self._download(file.file_path, limit_mb * 1024 * 1024)
         except PhotoRefused:
             raise
         except Exception as error:
@@ -569,13 +598,13 @@ class TelegramPhotos:
                 raise PhotoRefused(phrase) from None
             raise OSError(f"Telegram: {type(error).__name__}") from None
 
-    async def _download(self, file_path: str) -> bytes:
+    async def _download(self, file_path: str, limit: int) -> bytes:
         url = self._bot.session.api.file_url(self._bot.token, file_path)
         content = bytearray()
         async with aclosing(self._bot.session.stream_content(url, timeout=DOWNLOAD_SECONDS)) as chunks:
             async for chunk in chunks:
                 content += chunk
-                if len(content) > self._limit:
+                if len(content) > limit:
                     raise PhotoRefused("photo.too_large")
         return bytes(content)
 

@@ -112,6 +112,17 @@ class TakeAlert(CallbackData, prefix="a"):
     act: str = "go"
 
 
+class Others(CallbackData, prefix="x"):
+    """长辈版: the choices that were not shown yet."""
+
+
+class Behalf(CallbackData, prefix="b"):
+    """May the grid worker know for whom it was reported (tell, keep)? Whom to ring (mine)?"""
+
+    how: str
+    case: Id
+
+
 class Home(CallbackData, prefix="h"):
     """Keep this place as the person's home, or not."""
 
@@ -120,7 +131,26 @@ class Home(CallbackData, prefix="h"):
 
 _KINDS: dict[str, type[CallbackData]] = {
     kind.__prefix__: kind
-    for kind in (CaseDo, Kind, KindMenu, Where, Same, Which, ToDepartment, DigestMore, DigestEvery, TakeAlert, Home)
+    for kind in (
+        CaseDo,
+        Kind,
+        KindMenu,
+        Where,
+        Same,
+        Which,
+        ToDepartment,
+        Assist,
+        MakeRule,
+        EndRule,
+        Round,
+        Upkeep,
+        DigestMore,
+        DigestEvery,
+        TakeAlert,
+        Others,
+        Behalf,
+        Home,
+    )
 }
 
 

@@ -247,7 +247,7 @@ def option_line(view: CaseView) -> str:
 
 def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, head: str = "") -> tuple[str, Rows]:
     """A case for those who work on it at its rung, with what they may do now."""
-    words = mask_id(view.text) if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
+    words = mask_id(_told(view)) if capacity in ("grid_worker", "branch_secretary") else mask(_told(view))
     lines = [
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",
@@ -261,7 +261,9 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
     if view.whistle_reason:
         lines.append(f"社区吹哨的理由：{shortened(view.whistle_reason, 300)}")
     if view.on_behalf_of and capacity not in _OUTSIDE:
-        lines.append(f"（代{view.on_behalf_of}反映）")
+        lines.append(f"（代{view.on_behalf_of if view.consent else _SOMEBODY}反映）")
+    if view.ring and capacity in LISTENERS:
+        lines.append(f"上门前请先打：{view.ring}")
     if view.reporters > 1:
         lines.append(f"已有{view.reporters}位居民反映。")
     lines += _beside(view)
@@ -277,6 +279,10 @@ def _beside(view: CaseView) -> list[str]:
     lines = []
     if view.photos:
         lines.append(f"附照片{len(view.photos)}张。")
+    if view.voices:
+        lines.append(
+            f"【语音未听】{view.unheard}条，请听。" if view.unheard else f"有语音{len(view.voices)}条，网格听过了。"
+        )
     if view.department and view.rung is Rung.COMMUNITY and view.department_unit_id not in view.refused_by:
         lines.append(f"可能的责任单位：{view.department}")
     if view.contact:
@@ -307,13 +313,23 @@ def _of_facts(view: CaseView) -> list[str]:
     return lines
 
 
+LISTENERS = frozenset(
+    {"grid_worker", "branch_secretary", "community_secretary", "community_staff"}
+)  # of residents' voices
+_SOMEBODY = "一位邻居"
 _ASSISTED = {"sent": "还没答复", "solved": "办好了", "planned": "有计划", "refused": "说不属于他们"}
 _OUTSIDE = frozenset({"department_liaison", "assisting_department"})  # they never learn who has reported
 
 
 def whole_text(view: CaseView) -> str:
     """Everything that the reporters wrote."""
-    return f"【{view.number}】\n{mask(view.text)}"
+    return f"【{view.number}】\n{mask(_told(view))}"
+
+
+def _told(view: CaseView) -> str:
+    """The reporters' words; for whom one of them reports is left out while that one has not agreed to be named."""
+    name = view.on_behalf_of
+    return view.text.replace(name, _SOMEBODY) if name and not view.consent else view.text
 
 
 def staff_rows(view: CaseView, capacity: str) -> Rows:
@@ -326,6 +342,8 @@ def staff_rows(view: CaseView, capacity: str) -> Rows:
         [do(text, act) for text, act in row if may_tap(act, capacity, view.status) and _of_use(act, view)]
         for row in _rows_of(view, capacity)
     ]
+    if view.unheard and view.open and capacity in LISTENERS:
+        rows.insert(0, [do("听过了，是…", "heard")])
     looks = [do("看经过", "history")]
     if more_rows(view, [capacity]):
         looks.append(do("更多…", "more"))

@@ -20,6 +20,7 @@ TITLES = {
     "/cases": "我的诉求",
     "/digest": "简报",
     "/home": "我家在哪",
+    "/elder": "长辈版",
     "/help": "怎么用",
 }
 STAFF_TITLES = {

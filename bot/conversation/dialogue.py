@@ -62,6 +62,8 @@ class Dialogue:
     which: str = ""  # what is to be done with the case that is chosen next
     which_note: str = ""
     options: list[list[str]] = field(default_factory=list)  # [words, payload] of the last reply's buttons
+    rest: list[list[str]] = field(default_factory=list)  # 长辈版: the choices behind 其他
+    rest_asks: str = ""
     act: str = ""  # what the last turn was understood as
     alarm: int | None = None  # the danger that this chat has called out, while it may still be spoken of
     alarm_at: str = ""

@@ -1,5 +1,8 @@
 """Phrases by key, filled in: what 小哨 says is in phrases.yml, not in the code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,8 @@ from typing import Any
 import yaml
 
 _FILE = Path(__file__).with_name("phrases.yml")
+SHORT = ".short"  # ends the key of a phrase's short wording
+_in_short: ContextVar[bool] = ContextVar("in short", default=False)
 
 
 @cache
@@ -16,12 +21,25 @@ def _phrases() -> dict[str, str]:
 
 
 def say(key: str, **values: Any) -> str:
-    """The phrase `key` with its {names} filled in.
+    """The phrase `key` with its {names} filled in; its short wording within `worded(short=True)`, where it has one.
 
     Raises:
         KeyError: no such phrase, or a name without a value: both are mistakes of the code.
     """
-    return _phrases()[key].format(**values)
+    phrases = _phrases()
+    if _in_short.get() and key + SHORT in phrases:
+        key += SHORT
+    return phrases[key].format(**values)
+
+
+@contextmanager
+def worded(*, short: bool) -> Iterator[None]:
+    """What is said within is worded for somebody who reads 长辈版, or for anybody."""
+    token = _in_short.set(short)
+    try:
+        yield
+    finally:
+        _in_short.reset(token)
 
 
 def everything() -> dict[str, str]:

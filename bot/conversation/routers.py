@@ -19,9 +19,10 @@ from aiogram.types import (
     TelegramObject,
 )
 
-from bot.conversation import cards, commands, resident, safety, staff
+from bot.conversation import cards, commands, elder, resident, safety, staff
 from bot.conversation.buttons import (
     Assist,
+    Behalf,
     CaseDo,
     DigestEvery,
     DigestMore,
@@ -29,6 +30,7 @@ from bot.conversation.buttons import (
     Kind,
     KindMenu,
     MakeRule,
+    Others,
     Round,
     Same,
     TakeAlert,
@@ -40,7 +42,7 @@ from bot.conversation.buttons import (
 )
 from bot.conversation.digest_words import frequency_asked
 from bot.conversation.limits import not_too_fast
-from bot.conversation.phrases import say
+from bot.conversation.phrases import say, worded
 from bot.conversation.talk import Talk, keep
 from bot.turn import TurnStorage
 from nlu.safety import Danger
@@ -93,7 +95,9 @@ def build(storage: TurnStorage) -> Dispatcher:
     """The conversation engine of every channel."""
     # The notes are the chat's: an update that names no sender is answered like any other.
     dispatcher = Dispatcher(storage=storage, fsm_strategy=FSMStrategy.CHAT)
-    dispatcher.include_routers(_danger(), _commands(), _duty_taps(), _digest_taps(), _taps(), _staff(), _residents())
+    dispatcher.include_routers(
+        _danger(), _commands(), _duty_taps(), _digest_taps(), _own_taps(), _taps(), _staff(), _residents()
+    )
     for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.callback_query):
         observer.outer_middleware(_in_this_chat)
         observer.outer_middleware(not_too_fast)
@@ -112,7 +116,8 @@ async def _in_this_chat(
     ):  # a button of long ago: the messenger no longer shows what it was under
         message = Message(message_id=0, date=talk.now, chat=Chat(id=message.chat.id, type="private")).as_(message.bot)
     talk.message = message if isinstance(message, Message) else None
-    return await handler(event, data)
+    with worded(short=talk.speaker.elder == "on"):
+        return await handler(event, data)
 
 
 def _danger() -> Router:
@@ -128,6 +133,11 @@ def _danger() -> Router:
 
 def _commands() -> Router:
     router = Router(name="commands")
+
+    @router.message(F.text, elder.Wishes())
+    async def wishes(message: Message, talk: Talk, state: FSMContext, wished: elder.Wish) -> None:
+        await elder.switch(talk, wished)
+        await keep(state, talk.dialogue)
 
     @router.message(F.text.strip() == "工作台", OnDuty())
     async def console(message: Message, talk: Talk, state: FSMContext) -> None:
@@ -150,10 +160,12 @@ def _commands() -> Router:
 def _staff() -> Router:
     router = Router(name="staff")
 
-    @router.message(OnDuty(), F.text | F.photo | F.caption)
+    @router.message(OnDuty(), F.text | F.photo | F.caption | F.voice | F.audio)
     async def colleague(message: Message, talk: Talk, state: FSMContext) -> None:
         text = message.text or message.caption or ""
-        if not (
+        if talk.voice and not text and talk.dialogue.pending:
+            await talk.say("voice.please_type")  # what is asked for goes into the history: it must be legible
+        elif not (
             await safety.reports_back(talk, text)
             or await safety.answers_alarm(talk, text)
             or await safety.goes_on(talk, text)
@@ -174,7 +186,7 @@ def _residents() -> Router:
         await resident.located(talk, message.location.latitude, message.location.longitude)
         await keep(state, talk.dialogue)
 
-    @router.message(F.text | F.photo | F.caption | F.document)
+    @router.message(F.text | F.photo | F.caption | F.document | F.voice | F.audio)
     async def message_(message: Message, talk: Talk, state: FSMContext) -> None:
         text = message.text or message.caption or ""
         if message.document is not None and not talk.photo and not talk.photo_refused:
@@ -273,6 +285,26 @@ def _digest_taps() -> Router:
     return router
 
 
+def _own_taps() -> Router:
+    router = Router(name="taps about the speaker")
+
+    @router.callback_query(Others.filter())
+    async def others(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await elder.others(talk)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Behalf.filter())
+    async def behalf(query: CallbackQuery, callback_data: Behalf, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.behalf.tapped(talk, callback_data.how, callback_data.case)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    return router
+
+
 def _taps() -> Router:
     router = Router(name="taps")
 
@@ -354,7 +386,7 @@ async def _mark(query: CallbackQuery, talk: Talk) -> None:
     rows = message.reply_markup.inline_keyboard
     data = query.data or ""
     label = next((button.text for row in rows for button in row if button.callback_data == data), "")
-    looks = data.startswith(("g:", "m:", "q:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
+    looks = data.startswith(("g:", "m:", "q:", "x:")) or (data.startswith("c:") and data.split(":")[1] in _LOOKS)
     if label and not looks and not staff.prompted(talk):
         done = InlineKeyboardButton(text=f"✓ {label}", callback_data=DONE)
         await message.edit_reply_markup(reply_markup=InlineKeyboardMarkup(inline_keyboard=[[done]]))
@@ -374,6 +406,10 @@ async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
             await talk.office.cases.look(talk.speaker.person_id, data.case)
             talk.dialogue.pending, talk.dialogue.pending_case = "fix_place", data.case
             await talk.say("ask.new_place", asks="location")
+        case "heard":
+            view = await talk.office.handling.heard(talk.speaker.person_id, data.case)
+            talk.act("heard")
+            await talk.say("voice.heard", resident.menu_rows(talk, 0, data.case), number=view.number)
         case "history":
             view, lines = await talk.office.history(talk.speaker.person_id, data.case)
             await talk.answer(cards.history(view, lines, talk.now, talk.zone))

@@ -8,6 +8,7 @@ from typing import Any
 from aiogram.fsm.context import FSMContext
 from aiogram.types import Message
 
+from bot.conversation import choices
 from bot.conversation.buttons import Rows, keyboard
 from bot.conversation.cards import ROLE
 from bot.conversation.dialogue import Dialogue
@@ -45,6 +46,7 @@ class Speaker:
     home: Address
     duties: tuple[Duty, ...] = ()
     newcomer: bool = False
+    elder: str = ""  # 长辈版: on | off | offered; empty: never spoken of
 
     @property
     def staff(self) -> bool:
@@ -86,6 +88,9 @@ class Talk:
     photo: str = ""
     photo_used: bool = False  # it has found its report or its case
     photo_refused: str = ""
+    voice: str = ""  # a recording that came with this message
+    voice_words: str = ""  # what the speech engine heard in it
+    human_phone: str = ""  # 长辈版: whom to ring, said beneath every answer
     channel: str = "web"
     said: list[str] = field(default_factory=list)
     message: Message | None = None
@@ -93,6 +98,8 @@ class Talk:
         default_factory=list
     )  # (event, text, photo) to be read in turns of their own
     answer_token: Callable[[int, str], str] = _no_links
+    beneath: list[str] = field(default_factory=list)  # said once beneath the next answer
+    restyled: bool | None = None  # 长辈版 was switched on or off in this turn
     caution: bool = False  # words of danger in what looks like an ordinary matter: the numbers are said beside it
 
     @property
@@ -122,10 +129,25 @@ class Talk:
         rows = rows or []
         if self.caution:  # once, beside the first thing that is said
             text, self.caution = f"{text}\n{say('danger.perhaps')}", False
+        if self.voice_words:  # so that a misheard word is seen at once
+            text, self.voice_words = f"{text}\n{say('voice.recognised', text=self.voice_words)}", ""
+        text, self.beneath = "\n".join([text, *self.beneath]), []
+        if self.speaker.elder == "on":
+            text, rows = self._for_elders(text, rows, asks)
         self.said.append(text)
         self.dialogue.asked = asks
         self.dialogue.options = [[option.text, option.data] for row in rows for option in row]
         await self.message.answer(text, reply_markup=keyboard(rows))
+
+    def _for_elders(self, text: str, rows: Rows, asks: str) -> tuple[str, Rows]:
+        """Choices that answer a question as numbered lines, four at most; and once in a turn whom to ring."""
+        if asks:
+            rows, rest = choices.few(rows)
+            self.dialogue.rest, self.dialogue.rest_asks = [[one.text, one.data] for one in rest], asks
+            text = choices.numbered(text, rows)
+        if self.human_phone:
+            text, self.human_phone = f"{text}\n{self.human_phone}", ""
+        return text, rows
 
     async def say(self, key: str, rows: Rows | None = None, *, asks: str = "", **values: Any) -> None:
         """`answer` with a phrase."""

@@ -187,6 +187,22 @@ def consents(text: str) -> bool:
     return bool(_CONSENT.search(text))
 
 
+_RINGS_ME = re.compile(
+    rf"(就|先|还是)?((打|找|联系|打电话)给?我|给我打(电话)?)(的|本人|这|就行|电话|手机){{0,2}}{_TAIL}"
+)
+_TELEPHONE = re.compile(r"(?<!\d)(1[3-9]\d{9}|0\d{2,3}[-—]?\d{7,8}|\d{7,8})(?!\d)")
+
+
+def rings_me(text: str) -> bool:
+    """打给我: the answer to whom to ring."""
+    return bool(_RINGS_ME.fullmatch(text.strip()))
+
+
+def telephone(text: str) -> bool:
+    """Whether a telephone number is among the words."""
+    return len(text) <= 60 and bool(_TELEPHONE.search(re.sub(r"(?<=\d)[ 　-](?=\d)", "", text)))
+
+
 def abusive(text: str) -> bool:
     """Insults; only used to find the fitting answer where there is no matter in the message."""
     return bool(_ABUSE.search(text))

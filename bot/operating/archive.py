@@ -15,7 +15,9 @@ from typing import IO, Any
 FORMAT = 1
 SECRET = "secret.key"  # noqa: S105 - the name of a file
 _MANIFEST = "manifest.json"
-_OURS = re.compile(r"database\.(sqlite|pgdump)|secret\.key|photos/[\w-]{2}/[\w-]+\.jpg|nlu/models/[\w.-]+\.tar\.gz")
+_OURS = re.compile(
+    r"database\.(sqlite|pgdump)|secret\.key|photos/[\w-]{2}/[\w-]+\.(jpg|ogg|webm|mp3|m4a)|nlu/models/[\w.-]+\.tar\.gz"
+)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError)
 _BLOCK = 1 << 20
 

@@ -88,7 +88,7 @@ def _fill(into: archive.Writer, settings: Settings, dump: Path) -> None:
         into.add(SECRET, storage / SECRET)
     if (model := _own_model(settings)) is not None:
         into.add(f"{MODELS}/{model.name}", model)
-    for photo in sorted((storage / PHOTOS).glob("*/*.jpg")):
+    for photo in sorted(file for file in (storage / PHOTOS).glob("*/*.*") if file.suffix != ".part"):
         try:
             into.add(photo.relative_to(storage).as_posix(), photo)
         except FileNotFoundError:  # its time had come while we were on the way

@@ -28,6 +28,7 @@ from bot.pictures.font import NoFont, typeface
 from bot.settings import Settings, address
 from nlu.rasa_client import DEFAULT_MODEL, RASA_PROJECT, RasaClient, rasa_python
 from nlu.rasa_pool import WrongModel, refuse_wrong
+from nlu.speech import trouble
 from nlu.understanding import NluUnavailable
 from workflows.database import Database
 from workflows.directory import Directory
@@ -80,7 +81,7 @@ class Doctor:
         looks: list[Callable[[], Awaitable[list[Finding]]]] = [self._nlu, self._page, self._telegram]
         for part in await asyncio.gather(*(look() for look in looks)):
             found += part
-        return [*found, *self._pictures(), *self._holidays(), *self._storage()]
+        return [*found, *self._pictures(), *self._speech(), *self._holidays(), *self._storage()]
 
     # ---- configuration
 
@@ -278,6 +279,17 @@ class Doctor:
         if own is None and (made := _made_from()) is not None and made != _fingerprint():
             return Finding("nlu", "warning", "the model is older than what it is made from", "make train")
         return Finding("nlu", "ok", f"Rasa's environment and the model {model.name} are there")
+
+    def _speech(self) -> Iterator[Finding]:
+        setting = self._settings.speech
+        if not setting.engine:
+            return
+        found = trouble(setting.engine, setting.model)
+        if found is None:
+            yield Finding("speech", "ok", f"{setting.engine} and its model {setting.model} are there")
+        else:
+            said, remedy = found
+            yield Finding("speech", "warning", f"{said}; people listen to voice messages meanwhile", remedy)
 
     # ---- the channels
 

@@ -116,7 +116,8 @@ class Reporter(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"))
     first: Mapped[bool] = mapped_column(default=False)
     on_behalf_of: Mapped[str] = mapped_column(String(80), default="")  # reported for an elderly neighbour
-    consent: Mapped[bool] = mapped_column(default=False)
+    consent: Mapped[bool] = mapped_column(default=False)  # the grid worker may know for whom
+    ring: Mapped[str] = mapped_column(String(80), default="")  # whom to ring before coming, in the reporter's words
     verdict: Mapped[str] = mapped_column(String(20), default="")
     joined_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
@@ -200,7 +201,7 @@ class FollowUp(Base):
 
 
 class Media(Base):
-    """A photo: checked by content, stripped of its metadata, kept under an unguessable name."""
+    """A photo or a recording: checked by content, without metadata, kept under an unguessable name that tells which."""
 
     __tablename__ = "media"
     __table_args__ = (Index("ix_media_uploaded_by", "uploaded_by", "created_at"),)
@@ -212,6 +213,9 @@ class Media(Base):
     width: Mapped[int]
     height: Mapped[int]
     size: Mapped[int]
+    seconds: Mapped[int] = mapped_column(default=0)  # of a recording, where that is known
+    heard_at: Mapped[datetime | None]  # when somebody on duty said that they had listened to it
+    heard_by: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     created_at: Mapped[datetime]
     # For whom a picture is that we drew ourselves: whose digest it belongs to. "" for photos.
     audience: Mapped[str] = mapped_column(String(20), default="", server_default="")

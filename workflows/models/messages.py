@@ -106,7 +106,7 @@ class WebBubble(Base):
     outbox_id: Mapped[int | None] = mapped_column(BigId)
     kind: Mapped[str] = mapped_column(String(10), default="text")
     text: Mapped[str] = mapped_column(Text, default="")
-    photo: Mapped[str | None] = mapped_column(String(40))
+    photo: Mapped[str | None] = mapped_column(String(40))  # what it shows: a photo, or (of kind voice) a recording
     buttons: Mapped[list[Any]] = mapped_column(default=list)
     at: Mapped[datetime]
     edited: Mapped[bool] = mapped_column(default=False)

@@ -36,6 +36,7 @@ class Person(Base):
     home_unit: Mapped[str] = mapped_column(String(20), default="")
     home_room: Mapped[str] = mapped_column(String(20), default="")
     digest: Mapped[str] = mapped_column(String(10), default="weekly")  # a Frequency
+    elder: Mapped[str] = mapped_column(String(10), default="")  # 长辈版: on | off; offered: asked once; empty: never
     reassured_at: Mapped[datetime | None]  # when they last heard "还在办": never more than once a day
     key: Mapped[str | None] = mapped_column(String(60), unique=True)  # the directory file's handle
     created_at: Mapped[datetime]

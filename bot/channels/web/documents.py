@@ -38,6 +38,7 @@ class Seat(BaseModel):
     unread: int
     last: str
     audience: Literal["staff", "resident"]
+    large: bool = Field(description="whether this person reads 长辈版")
     commands: list[Command]
 
 
@@ -52,6 +53,7 @@ class Me(BaseModel):
     now: str = Field(description="the moment in the neighbourhood's time zone, ISO 8601")
     commands: list[Command]
     photo_limit_mb: int
+    voice_limit_seconds: int
 
 
 class Button(BaseModel):
@@ -67,9 +69,10 @@ class Bubble(BaseModel):
     id: int
     seq: int
     sender: Literal["me", "bot"] = Field(alias="from")
-    kind: Literal["text", "photo"]
+    kind: Literal["text", "photo", "voice"]
     text: str
     photo: str | None
+    voice: str | None
     buttons: list[list[Button]]
     at: str = Field(description="ISO 8601")
     client_id: str | None
@@ -77,7 +80,7 @@ class Bubble(BaseModel):
 
 
 class Kept(BaseModel):
-    """A photo that was taken in."""
+    """A photo or a recording that was taken in."""
 
     bubble: Bubble
 

@@ -20,6 +20,7 @@ from workflows.models import Outbound, WebBubble
 log = structlog.get_logger()
 
 CHANNEL = "web"
+RESTYLE = "Restyle"  # a row of the outbox that changes how the page looks, and says nothing
 COME_BACK: dict[str, Any] = {"type": "come back"}  # never sent: the socket is closed instead
 
 
@@ -99,11 +100,10 @@ class WebMessenger:
         """
         if row.method == "AnswerCallbackQuery":
             if text := row.payload.get("text"):  # without words it only stops the button's own clock
-                toast = {"type": "toast", "chat": row.chat_key, "text": text}
-                if not self._database.sqlite:
-                    async with self._database.writing() as session:
-                        await tell(session, toast)
-                self._hub.publish(row.chat_key, toast)
+                await self._show({"type": "toast", "chat": row.chat_key, "text": text})
+            return None
+        if row.method == RESTYLE:
+            await self._show({"type": "style", "chat": row.chat_key, "large": row.payload["large"]})
             return None
         async with self._database.writing() as session:
             if row.method in ("EditMessageText", "EditMessageReplyMarkup"):
@@ -116,17 +116,25 @@ class WebMessenger:
         self._hub.publish(row.chat_key, typing(row.chat_key, on=False))
         return str(bubble.id)
 
+    async def _show(self, event: dict[str, Any]) -> None:
+        """What open pages show now and nothing keeps, also those of other processes."""
+        if not self._database.sqlite:
+            async with self._database.writing() as session:
+                await tell(session, event)
+        self._hub.publish(event["chat"], event)
+
     async def _add(self, session: AsyncSession, row: Outbound) -> WebBubble:
         known = (await session.execute(select(WebBubble).where(WebBubble.outbox_id == row.id))).scalar_one_or_none()
         if known is not None:
             return known
-        photo = str(row.payload.get("photo", "")).removeprefix("media:")
+        voice = str(row.payload.get("voice", ""))
+        photo = (voice or str(row.payload.get("photo", ""))).removeprefix("media:")
         bubble = WebBubble(
             chat_key=row.chat_key,
             seq=await next_seq(session, row.chat_key),
             sender="bot",
             outbox_id=row.id,
-            kind="photo" if photo else "text",
+            kind="voice" if voice else "photo" if photo else "text",
             text=str(row.payload.get("text") or row.payload.get("caption") or ""),
             photo=photo or None,
             buttons=buttons_of(row.payload),
@@ -182,7 +190,8 @@ def as_json(bubble: WebBubble) -> dict[str, Any]:
         "from": bubble.sender,
         "kind": bubble.kind,
         "text": bubble.text,
-        "photo": f"/media/{bubble.photo}" if bubble.photo else None,
+        "photo": f"/media/{bubble.photo}" if bubble.photo and bubble.kind != "voice" else None,
+        "voice": f"/media/{bubble.photo}" if bubble.photo and bubble.kind == "voice" else None,
         "buttons": bubble.buttons,
         "at": _iso(bubble.at),
         "client_id": bubble.client_id,

@@ -45,10 +45,11 @@ from nlu import safety as net
 from workflows.database import Database
 from workflows.directory import Directory
 from workflows.limits import Limits
-from workflows.media import PhotoRefused, Photos, clean, keep, path_of
+from workflows.media import PhotoRefused, Photos, clean, keep, keep_file, path_of
 from workflows.models import Account, Note, Person, Post, WebBubble
 from workflows.people import People
 from workflows.refusals import Refusals, Why
+from workflows.voices import MEDIA_TYPES, checked, ending_of, is_voice
 
 log = structlog.get_logger()
 
@@ -116,6 +117,7 @@ class Page:
         media = documents.PHOTO | documents.ABSENT | documents.UNREADABLE
         router.add_api_route("/api/me", self.me, methods=["GET"], response_model=documents.Me, responses=me)
         router.add_api_route("/api/photo", self.photo, methods=["POST"], response_model=documents.Kept, responses=photo)
+        router.add_api_route("/api/voice", self.voice, methods=["POST"], response_model=documents.Kept, responses=photo)
         router.add_api_route("/api/time", self.time, methods=["POST"], response_model=documents.Now, responses=time)
         router.add_api_route(
             "/media/{photo_id}", self.media, methods=["GET"], response_class=FileResponse, responses=media
@@ -193,6 +195,7 @@ class Page:
             "now": self._clock.now().astimezone(self._settings.zone).isoformat(),
             "commands": [{"command": command, "title": title} for command, title in TITLES.items()],
             "photo_limit_mb": self._settings.channels.web.photo_limit_mb,
+            "voice_limit_seconds": self._settings.voice.limit_seconds,
         }
 
     async def _visitor(self, request: Request) -> Chair:
@@ -230,6 +233,7 @@ class Page:
         ).first()
         titles = STAFF_TITLES if chair.staff else TITLES
         seen = await self._seen(session, chair.chat)
+        person = await session.get(Person, chair.person_id) if chair.person_id else None
         return {
             "chat": chair.chat,
             "name": chair.name,
@@ -241,6 +245,7 @@ class Page:
             "unread": await self._unread(session, chair.chat, seen),
             "last": _preview(last.kind, last.text) if last else "",
             "audience": "staff" if chair.staff else "resident",
+            "large": person is not None and person.elder == "on",
             "commands": [{"command": command, "title": title} for command, title in titles.items()],
         }
 
@@ -394,7 +399,7 @@ class Page:
                 seq=await next_seq(session, chat),
                 sender="me",
                 client_id=client_id,
-                kind="photo" if photo else "text",
+                kind="voice" if is_voice(photo) else "photo" if photo else "text",
                 text=text,
                 photo=photo or None,
                 at=self._clock.now(),
@@ -482,6 +487,40 @@ class Page:
         self._hub.publish(chat, {"type": "bubble", "chat": chat, "bubble": bubble})
         return JSONResponse({"bubble": bubble})
 
+    async def voice(
+        self,
+        request: Request,
+        chat: str = Form(min_length=1),
+        client_id: str = Form(min_length=1, max_length=60),
+        seconds: int = Form(default=0, ge=0, le=86_400),
+        file: UploadFile = File(),  # noqa: B008 - FastAPI's way
+    ) -> Response:
+        """A voice message; what is none is refused with a sentence and loses nothing."""
+        client_id = storable_text(client_id)
+        if not self._may(request.cookies, chat):
+            return JSONResponse({"error": say("not_yours")}, 403)
+        if not await self._room_for_a_photo(chat):
+            return JSONResponse({"error": say("voice.too_many")}, 429)
+        setting = self._settings.voice
+        content = await file.read(setting.limit_mb * 1024 * 1024 + 1)
+        try:
+            voice = await asyncio.to_thread(
+                checked, content, limit_mb=setting.limit_mb, limit_seconds=setting.limit_seconds, said_seconds=seconds
+            )
+        except PhotoRefused as refused:
+            said = say(refused.phrase, limit=setting.limit_mb, seconds=setting.limit_seconds)
+            return JSONResponse({"error": said}, 400)
+        await asyncio.to_thread(keep_file, self._settings.storage, voice.id, voice.content)
+        async with self._database.writing() as session:
+            owner = await self._account(session, chat)
+            community = owner.community_id if owner is not None else self._directory().communities[0].id
+            await Photos(session, self._clock.now()).enter_voice(
+                voice.id, len(voice.content), voice.seconds, community, owner.person_id if owner else None
+            )
+        bubble = await self._store(chat, client_id, "", voice.id, {"voice_id": voice.id})
+        self._hub.publish(chat, {"type": "bubble", "chat": chat, "bubble": bubble})
+        return JSONResponse({"bubble": bubble})
+
     async def media(self, request: Request, photo_id: str) -> Response:
         """A photo, to somebody in whose chat it was shown and who may still see what it belongs to."""
         if _PHOTO_ID.fullmatch(photo_id) is None:
@@ -490,7 +529,8 @@ class Page:
         if not await self._may_look(request.cookies, photo_id) or not path.is_file():
             raise HTTPException(404)
         # Not for long: whose post ends tomorrow shall not find it in the browser's cache.
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+        kind = MEDIA_TYPES[ending_of(photo_id)] if is_voice(photo_id) else "image/jpeg"
+        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=300"})
 
     async def _may_look(self, cookies: dict[str, str], photo_id: str) -> bool:
         async with self._database.reading() as session:
@@ -550,7 +590,9 @@ def message_update(number: int, chat: str, at: int, text: str, photo: str = "") 
         "chat": {"id": chat_id, "type": "private"},
         "from": {"id": chat_id, "is_bot": False, "first_name": "居民"},
     }
-    if photo:
+    if is_voice(photo):
+        message["voice"] = {"file_id": f"media:{photo}", "file_unique_id": photo[-16:], "duration": 0}
+    elif photo:
         message["photo"] = [{"file_id": f"media:{photo}", "file_unique_id": photo[:16], "width": 1, "height": 1}]
         if text:
             message["caption"] = text
@@ -595,7 +637,7 @@ def _frame(message: Mapping[str, Any]) -> Any:
 
 def _preview(kind: str, text: str) -> str:
     """The last bubble of a chat, as the list of chairs shows it."""
-    return (text or ("[图片]" if kind == "photo" else ""))[:40].replace("\n", " ")
+    return (text or {"photo": "[图片]", "voice": "[语音]"}.get(kind, ""))[:40].replace("\n", " ")
 
 
 def _text_in(said: Mapping[str, Any], what: str) -> str:

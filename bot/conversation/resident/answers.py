@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.conversation import words
-from bot.conversation.buttons import Rows, Where, option
+from bot.conversation import cards, words
+from bot.conversation.buttons import CaseDo, Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
-from bot.conversation.resident import mine
+from bot.conversation.resident import behalf, mine
 from bot.conversation.resident.bubbles import relocate
 from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
 from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
@@ -300,4 +300,35 @@ def _judged(talk: Talk, text: str, cases: Sequence[CaseView]) -> tuple[str, list
     return "not", [v for v in closed if same_thing(talk, text, v)]
 
 
-_STEPS = (_numbered, _why_not, _new_place, _same, _place, _which, _never_mind, _not_needed, _more, _verdict)
+async def _verdict_by_number(talk: Talk, text: str) -> bool:
+    """解决了没有 was asked unbidden, so no reply of ours holds its choices: a bare number is one of them."""
+    d = talk.dialogue
+    if d.draft is not None or d.asked or not words.bare_number(text):
+        return False
+    to_judge = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.status in mine.AWAITING_VERDICT]
+    if not to_judge:
+        return False
+    offered = [[one.text, one.data] for row in cards.verdict_rows(to_judge[0]) for one in row]
+    data = words.chosen(text, offered)
+    if not data:
+        return False
+    act = CaseDo.unpack(data).act
+    talk.act("satisfied" if act == "solved" else "dissatisfied")
+    await mine.do_to_meant(talk, act, "", to_judge)
+    return True
+
+
+_STEPS = (
+    _numbered,
+    behalf.answered,
+    _why_not,
+    _new_place,
+    _same,
+    _place,
+    _which,
+    _never_mind,
+    _not_needed,
+    _verdict_by_number,
+    _more,
+    _verdict,
+)

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bot.conversation import words
-from bot.conversation.resident import answers, bubbles, menus, no_report
+from bot.conversation import elder, words
+from bot.conversation.resident import answers, bubbles, menus, no_report, voice
 from bot.conversation.resident.message import is_request
 from bot.conversation.resident.reports import draft_expired
 from bot.conversation.talk import Talk
@@ -20,13 +20,20 @@ async def hear(talk: Talk, text: str) -> None:
 
 async def _heard(talk: Talk, text: str) -> None:
     if talk.photo_refused:
-        limit = talk.settings.channels.web.photo_limit_mb
-        await talk.say(talk.photo_refused, limit=limit)
+        setting = talk.settings.voice
+        limit = (
+            setting.limit_mb if talk.photo_refused.startswith("voice.") else talk.settings.channels.web.photo_limit_mb
+        )
+        await talk.say(talk.photo_refused, limit=limit, seconds=setting.limit_seconds)
         if not text.strip():
             return  # words beside it are read all the same
     if not text.strip():
-        await (bubbles.photo_alone(talk) if talk.photo else talk.say("empty", asks="problem"))
+        if talk.voice:
+            await voice.alone(talk)
+        else:
+            await (bubbles.photo_alone(talk) if talk.photo else talk.say("empty", asks="problem"))
         return
+    await elder.offered(talk, text)
     if is_foreign(text) and len([c for c in text if c.isalpha()]) > 3:
         await no_report.foreign(talk, text)
         return

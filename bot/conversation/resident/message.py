@@ -29,11 +29,11 @@ def weight(u: Understanding) -> float:
 
 
 def photos(talk: Talk) -> list[str]:
-    """The photo that came with the words, if one did and nothing has taken it yet."""
-    if not talk.photo or talk.photo_used:
+    """The photo or the recording that came with the words, if one did and nothing has taken it yet."""
+    if talk.photo_used:
         return []
     talk.photo_used = True
-    return [talk.photo]
+    return [one for one in (talk.photo, talk.voice) if one]
 
 
 def at_home(talk: Talk, where: Address) -> Address:

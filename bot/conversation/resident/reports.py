@@ -8,6 +8,7 @@ from bot.conversation import cards, words
 from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, option
 from bot.conversation.dialogue import Draft, address_from, address_kept
 from bot.conversation.phrases import say
+from bot.conversation.resident import behalf
 from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.resident.too_many import too_many_cases
 from bot.conversation.talk import Talk
@@ -18,6 +19,7 @@ from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import Role
 from workflows.policy.places import Address
 from workflows.policy.privacy import mask
+from workflows.voices import ONLY_VOICE, voices_of
 
 # Set as the number of times asked: there is nothing to be gained by asking once more.
 ENOUGH = 9
@@ -66,6 +68,8 @@ async def proceed(talk: Talk) -> None:
     """Go as far as the draft allows: ask for kind, then place, show likely duplicates, open."""
     draft = talk.dialogue.draft
     assert draft is not None
+    if not draft.texts and voices_of(draft.photos):
+        draft.texts = [ONLY_VOICE]
     if not draft.texts and draft.photos:
         await talk.say("ask.photo", asks="problem")
         return
@@ -111,7 +115,8 @@ def _belief(draft: Draft) -> float:
 
 async def _ask_kind(talk: Talk, draft: Draft) -> bool:
     """Unsure what it is: the likeliest as buttons; too little to offer: please say more. Not more than twice."""
-    if draft.kind_asked >= 2:
+    heard_later = bool(voices_of(draft.photos)) and draft.where.known_to_resident
+    if draft.kind_asked >= 2 or heard_later:  # who listens to the recording says what it is
         draft.category = draft.category or "other_request"
         return False
     draft.kind_asked += 1
@@ -309,6 +314,7 @@ async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
         text += "\n" + say("opened.behalf", name=draft.on_behalf_of, consent=consent)
     await talk.answer(f"{head}\n{text}" if head else text, rows)
     await _open_second(talk, draft)
+    await behalf.ask(talk, view)
 
 
 async def _open_second(talk: Talk, draft: Draft) -> None:
@@ -391,6 +397,6 @@ async def draft_expired(talk: Talk) -> None:
         talk.dialogue.draft = None
         return
     if not draft.texts:
-        draft.texts = ["（只有照片，没有文字）"]
+        draft.texts = [ONLY_VOICE if voices_of(draft.photos) else "（只有照片，没有文字）"]
     draft.category = draft.category or "other_request"
     await file_anyway(talk)

@@ -2,6 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { linked } from "./links.js";
+import { player } from "./voice.js";
 
 /** Beyond this a message is folded: about a phone screen of text. */
 const FOLD_CHARACTERS = 420;
@@ -64,6 +65,7 @@ function bubbleItself(item, acts, thumbnail) {
     bubble.append(picture(item, acts, thumbnail));
   }
   if (item.hasPhoto && item.text) bubble.classList.add("captioned");
+  if (item.hasVoice) bubble.append(player(ownAddress(item.voice), item.from === "me"));
   if (item.text) bubble.append(...words(item, acts));
   return bubble;
 }

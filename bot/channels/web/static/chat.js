@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
 import { byId, hasMouse, onePane } from "./dom.js";
 import { residentHint, staffHint } from "./hint.js";
 import { itemsOf } from "./items.js";
-import { startLargeType } from "./large_type.js";
+import { startLargeType, wearLarge, wearLargeUnlessChosen } from "./large_type.js";
 import { Log } from "./log.js";
 import { recall } from "./memory.js";
 import { PhotoSheet, preparePhoto, thumbnailOf, Viewer } from "./photo.js";
@@ -17,6 +17,7 @@ import { showTime, startTimeMachine } from "./time_machine.js";
 import { toast } from "./toast.js";
 import { Unsent } from "./unsent.js";
 import { keptPhoto } from "./unsent_photos.js";
+import { VoiceButton } from "./voice.js";
 
 /** "Typing" whose end got lost must not go on for ever. */
 const TYPING_LIMIT = 20_000;
@@ -83,6 +84,11 @@ class Chat {
     this.#learn(me);
     for (const tap of this.#unsent.taps()) this.#threads.get(tap.chat)?.taps.set(tap.bubble, tap.data);
     this.#restoreThumbnails();
+    new VoiceButton({
+      onVoice: (blob, seconds) => this.#sayVoice(blob, seconds),
+      onTrouble: (words) => toast(words),
+      limitSeconds: () => this.#me.voice_limit_seconds ?? 60,
+    });
     this.#app.dataset.demo = String(me.demo);
     this.#app.hidden = false;
     byId("list-subtitle").textContent = me.community;
@@ -155,6 +161,7 @@ class Chat {
       this.#current = chat;
       this.#log.clear();
       this.#composer.showCommands(this.#commandsOf(this.#chair));
+      wearLargeUnlessChosen(this.#chair.large === true);
     }
     this.#composer.enter(chat, this.#placeholder());
     this.#draw();
@@ -197,6 +204,9 @@ class Chat {
       case "toast":
         if (thread && message.text) this.#toastFor(message.chat, thread, message.text);
         break;
+      case "style":
+        if (thread) this.#restyle(message.chat, message.large);
+        break;
       case "clock":
         this.#setClock(message.now);
         break;
@@ -224,6 +234,11 @@ class Chat {
   #toastFor(chat, thread, text) {
     thread.releaseTapsInHand();
     toast(chat === this.#current ? text : `${this.#chairs.get(chat).name}：${text}`);
+  }
+
+  #restyle(chat, large) {
+    this.#chairs.get(chat).large = large;
+    if (chat === this.#current) wearLarge(large);
   }
 
   #setClock(now) {
@@ -280,6 +295,11 @@ class Chat {
   #sayPhoto({ blob, face }, caption) {
     const clientId = this.#unsent.addPhoto(this.#current, blob, caption);
     if (face) this.#thumbnails.set(clientId, face);
+    this.#followOwnWords();
+  }
+
+  #sayVoice(blob, seconds) {
+    this.#unsent.addVoice(this.#current, blob, seconds);
     this.#followOwnWords();
   }
 
@@ -406,7 +426,7 @@ class Chat {
 
   #inOneLine({ kind, text, from }, chair) {
     const words = this.#wording(text ?? "", from, chair).replace(/\s+/g, " ").slice(0, 60);
-    return kind === "photo" ? `[图片]${words}` : words;
+    return `${{ photo: "[图片]", voice: "[语音]" }[kind] ?? ""}${words}`;
   }
 
   /** A command that was tapped reads as its title: 本周简报, not /digest. */

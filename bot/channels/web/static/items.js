@@ -5,7 +5,7 @@ import { needsStamp } from "./times.js";
 /**
  * One bubble as it is drawn: a plain object, so that "has it changed?" is a comparison of its JSON.
  * @typedef {{key: string, id: number|null, clientId: string|null, from: "me"|"bot", text: string,
- *   photo: string|null, hasPhoto: boolean, thumbnail: boolean, buttons: {text: string, data: string}[][],
+ *   photo: string|null, hasPhoto: boolean, voice: string|null, hasVoice: boolean, thumbnail: boolean, buttons: {text: string, data: string}[][],
  *   tapped: string|null, state: "sending"|"waiting"|"sent"|"failed"|null, reason: string|null,
  *   stamp: string|null}} Item
  */
@@ -36,6 +36,8 @@ function ofBubble(bubble, taps, thumbnails, wording) {
     text: wording(bubble.text ?? "", bubble.from),
     photo: bubble.photo ?? null,
     hasPhoto: bubble.kind === "photo",
+    voice: bubble.voice ?? null,
+    hasVoice: bubble.kind === "voice",
     thumbnail: thumbnails.has(clientId),
     buttons: bubble.buttons ?? [],
     tapped: taps.get(bubble.id) ?? null,
@@ -52,9 +54,11 @@ function ofEntry(entry, clock, lost, thumbnails, wording) {
     id: null,
     clientId: entry.client_id,
     from: "me",
-    text: wording(entry.kind === "photo" ? entry.caption : entry.text, "me"),
+    text: wording(entry.kind === "photo" ? entry.caption : entry.text ?? "", "me"),
     photo: null,
     hasPhoto: entry.kind === "photo",
+    voice: null,
+    hasVoice: entry.kind === "voice",
     thumbnail: thumbnails.has(entry.client_id),
     buttons: [],
     tapped: null,

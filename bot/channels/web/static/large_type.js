@@ -1,4 +1,4 @@
-/** 标准 or 大字, remembered on this device. */
+/** 标准 or 大字, remembered on this device; 长辈版 in the chat turns it on by itself. */
 
 import { recall, remember } from "./memory.js";
 
@@ -13,6 +13,17 @@ export function startLargeType() {
       apply(large);
     });
   }
+}
+
+/** Asked for in the chat just now: so it is from here on. */
+export function wearLarge(large) {
+  remember("large", large);
+  apply(large);
+}
+
+/** Known of the person from before; what was chosen on this device goes before it. */
+export function wearLargeUnlessChosen(large) {
+  if (recall("large") === null) apply(large);
 }
 
 function apply(large) {

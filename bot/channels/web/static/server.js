@@ -1,4 +1,4 @@
-/** The server's plain HTTP side: who am I, photos, time machine. */
+/** The server's plain HTTP side: who am I, photos, recordings, time machine. */
 
 /** The server said no, and why; trying again unchanged is no use. */
 export class Refused extends Error {}
@@ -25,6 +25,15 @@ export function sendPhoto({ chat, client_id, caption }, photo) {
   form.append("caption", caption);
   form.append("file", photo, photo.name || nameFor(photo));
   return call("/api/photo", { method: "POST", body: form }, PHOTO_TIMEOUT);
+}
+
+export function sendVoice({ chat, client_id, seconds }, voice) {
+  const form = new FormData();
+  form.append("chat", chat);
+  form.append("client_id", client_id);
+  form.append("seconds", String(seconds));
+  form.append("file", voice, "voice");
+  return call("/api/voice", { method: "POST", body: form }, PHOTO_TIMEOUT);
 }
 
 function nameFor(photo) {

@@ -1,10 +1,10 @@
 /**
- * What this person said that the server has not confirmed yet: texts, taps and photos, in order, each
+ * What this person said that the server has not confirmed yet: texts, taps, photos and recordings, in order, each
  * under the client_id by which the server recognises a repetition. Survives a reload and a lost network.
  */
 
 import { forget, recallAll, remember } from "./memory.js";
-import { Refused, sendPhoto } from "./server.js";
+import { Refused, sendPhoto, sendVoice } from "./server.js";
 import { dropPhoto, keepPhoto, keptPhoto } from "./unsent_photos.js";
 
 const KEY = "unsent.";
@@ -46,6 +46,13 @@ export class Unsent {
     return entry.client_id;
   }
 
+  addVoice(chat, voice, seconds) {
+    const entry = this.#entry({ chat, kind: "voice", seconds });
+    this.#photos.set(entry.client_id, voice);
+    keepPhoto(entry.client_id, voice);
+    this.#enter(entry);
+  }
+
   /** What is to be seen as a bubble of this chat; a tap shows on its button instead. */
   bubbles(chat) {
     return [...this.#entries.values()].filter((entry) => entry.chat === chat && entry.kind !== "tap");
@@ -62,7 +69,7 @@ export class Unsent {
 
   /** The line is back: say everything again that was not confirmed. */
   resume() {
-    for (const entry of this.#entries.values()) if (entry.kind !== "photo") entry.inFlight = false;
+    for (const entry of this.#entries.values()) if (!isFile(entry)) entry.inFlight = false;
     this.#pump();
   }
 
@@ -125,7 +132,7 @@ export class Unsent {
     this.#entries.delete(entry.client_id);
     this.#photos.delete(entry.client_id);
     forget(KEY + entry.client_id);
-    if (entry.kind === "photo") dropPhoto(entry.client_id);
+    if (isFile(entry)) dropPhoto(entry.client_id);
   }
 
   #fail(entry, reason) {
@@ -145,9 +152,9 @@ export class Unsent {
     const blocked = new Set();
     for (const entry of this.#entries.values()) {
       if (entry.state === "failed" || blocked.has(entry.chat)) continue;
-      if (entry.kind === "photo" && unconfirmed.has(entry.chat)) blocked.add(entry.chat);
+      if (isFile(entry) && unconfirmed.has(entry.chat)) blocked.add(entry.chat);
       else if (!entry.inFlight) this.#dispatch(entry);
-      if (entry.kind === "photo") blocked.add(entry.chat);
+      if (isFile(entry)) blocked.add(entry.chat);
       unconfirmed.add(entry.chat);
     }
     this.#watchForAcks();
@@ -155,7 +162,7 @@ export class Unsent {
 
   #dispatch(entry) {
     entry.inFlight = true;
-    if (entry.kind === "photo") {
+    if (isFile(entry)) {
       this.#upload(entry);
       return;
     }
@@ -166,11 +173,11 @@ export class Unsent {
   async #upload(entry) {
     const photo = this.#photos.get(entry.client_id) ?? (await keptPhoto(entry.client_id));
     if (!photo) {
-      this.refuse(entry.client_id, "图片不见了，请重新选一张");
+      this.refuse(entry.client_id, entry.kind === "voice" ? "录音不见了，请再说一次" : "图片不见了，请重新选一张");
       return;
     }
     try {
-      const { bubble } = await sendPhoto(entry, photo);
+      const { bubble } = await (entry.kind === "voice" ? sendVoice : sendPhoto)(entry, photo);
       this.settle(entry.client_id, bubble);
     } catch (error) {
       entry.inFlight = false;
@@ -191,7 +198,7 @@ export class Unsent {
 
   #watchForAcks() {
     clearTimeout(this.#watch);
-    const waiting = [...this.#entries.values()].filter((entry) => entry.inFlight && entry.kind !== "photo");
+    const waiting = [...this.#entries.values()].filter((entry) => entry.inFlight && !isFile(entry));
     if (!waiting.length) return;
     const oldest = Math.min(...waiting.map((entry) => entry.sentAt));
     this.#watch = setTimeout(() => this.#noAck(waiting), Math.max(oldest + ACK_TIMEOUT - Date.now(), 0));
@@ -202,6 +209,11 @@ export class Unsent {
     for (const entry of waiting) if (this.#entries.has(entry.client_id)) this.#heardNothing(entry);
     this.reconnect();
   }
+}
+
+/** What goes up as a file of its own, not over the line. */
+function isFile(entry) {
+  return entry.kind === "photo" || entry.kind === "voice";
 }
 
 function asMessage({ kind, chat, client_id, text, bubble, data }) {
