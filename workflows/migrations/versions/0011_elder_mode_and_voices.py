@@ -18,19 +18,18 @@ def upgrade() -> None:
     """Forwards."""
     op.add_column("persons", sa.Column("elder", sa.String(length=10), nullable=False, server_default=""))
     op.add_column("reporters", sa.Column("ring", sa.String(length=80), nullable=False, server_default=""))
-    op.add_column("media", sa.Column("seconds", sa.Integer(), nullable=False, server_default="0"))
-    op.add_column("media", sa.Column("heard_at", _TIME, nullable=True))
-    op.add_column(
-        "media", sa.Column("heard_by", _ID, nullable=True)
-    )  # no foreign key: SQLite would write the table anew
+    with op.batch_alter_table("media") as table:
+        table.add_column(sa.Column("seconds", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("heard_at", _TIME, nullable=True))
+        table.add_column(sa.Column("heard_by", _ID, nullable=True))
+        table.create_foreign_key("fk_media_heard_by_persons", "persons", ["heard_by"], ["id"])
 
 
 def downgrade() -> None:
     """Backwards."""
-    for table, names in {
-        "media": ("heard_by", "heard_at", "seconds"),
-        "reporters": ("ring",),
-        "persons": ("elder",),
-    }.items():
-        for name in names:
-            op.drop_column(table, name)
+    with op.batch_alter_table("media") as table:
+        table.drop_constraint("fk_media_heard_by_persons", type_="foreignkey")
+        for name in ("heard_by", "heard_at", "seconds"):
+            table.drop_column(name)
+    op.drop_column("reporters", "ring")
+    op.drop_column("persons", "elder")
