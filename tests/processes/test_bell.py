@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from bot.processes.bell import INBOX, MOST_BYTES, OUTBOX, Line, LineDown, ring
 from bot.processes.claims import ChatClaims
-from tests.unit.bot.processes.conftest import PATIENCE, open_line, until
+from tests.processes.conftest import PATIENCE, open_line, until
 from workflows.database import Database
 
 

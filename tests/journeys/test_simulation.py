@@ -11,7 +11,7 @@ from bot.settings import Settings, load
 from bot.simulation import Season, simulate
 from workflows.models import Case
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def settings(storage: Path) -> Settings:

@@ -16,8 +16,8 @@ from bot.operating.archive import BackupRefused
 from bot.operating.backup import back_up, restore
 from bot.operating.engines import Postgres, Tools
 from bot.settings import Settings
+from tests.operating.conftest import LIGHT, Reader
 from tests.town import Town
-from tests.unit.bot.operating.conftest import LIGHT, Reader
 from workflows.database import Database
 from workflows.models import Base, Media, Note
 

@@ -33,7 +33,7 @@ from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import NotAllowed, Role
 
 T = TypeVar("T")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 24, 2, tzinfo=UTC)  # a Tuesday, ten o'clock in Hohhot; no feast before the new year
 REFUSALS = (NotAllowed, NotPossible, CaseNotFound, Missing)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.channels.web.messenger import next_seq
 from bot.processes.postbox import Postbox, is_busy, lock_bubbles, savepoint, store
-from tests.unit.bot.processes.conftest import PATIENCE, somebody_waits, until
+from tests.processes.conftest import PATIENCE, somebody_waits, until
 from workflows.database import Database, at_the_end
 from workflows.models import Inbound, Note, Outbound, WebBubble
 

@@ -9,8 +9,8 @@ from bot.channels.telegram import LEASE, TelegramPolling
 from bot.clock import ManualClock
 from bot.courier import Courier, Pace
 from bot.turn import Inbox
-from tests.unit.bot.processes.conftest import PATIENCE
-from tests.unit.bot.processes.test_leases import TAKE_OVER, Time
+from tests.processes.conftest import PATIENCE
+from tests.processes.test_leases import TAKE_OVER, Time
 from workflows.database import Database
 from workflows.models import Outbound
 

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.demo import FIRST_CHAT
 from tests.conftest import ROOT
-from tests.unit.bot.operating.conftest import LIGHT
+from tests.operating.conftest import LIGHT
 
 PATIENCE = 250
 pytestmark = pytest.mark.timeout(900)  # a process starts slowly where others train
