@@ -130,7 +130,7 @@ async def test_a_channel_without_pictures_gets_the_text_alone(town: Town) -> Non
     await _on(town, MONDAY)
     (bubble,) = await _digests(town, "td-secretary")
     assert (bubble.kind, bubble.photo) == ("text", None)
-    assert [b["text"] for row in bubble.buttons for b in row][0] == "看详细"
+    assert next(b["text"] for row in bubble.buttons for b in row) == "看详细"
 
 
 async def test_a_picture_with_other_numbers_than_the_text_is_not_sent(town: Town) -> None:
