@@ -21,20 +21,17 @@ def _any_of(*wordings: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{_POLITE}{wording}{_TAIL})" for wording in wordings))
 
 
-# With the digest's name: meant whenever it is said.
+# With the digest's name, and 退订, which means nothing else here: meant whenever it is said.
 _NAMED = [
-    (Frequency.OFF, _any_of(f"{_NO}{_SEND}{_NAME}(?:给我)?", f"{_NAME}(?:我|就)?{_NO}{_SEND}")),
+    (Frequency.OFF, _any_of("退订", f"{_NO}{_SEND}{_NAME}(?:给我)?", f"{_NAME}(?:我|就)?{_NO}{_SEND}")),
     *(
         (how, _any_of(f"{_NAME}(?:改成|改为|改)?{often}{_SEND}", f"{often}{_SEND}{_NAME}"))
         for how, often in _HOW.items()
     ),
     (Frequency.WEEKLY, _any_of(f"{_AGAIN}{_SEND}{_NAME}", f"{_NAME}{_AGAIN}{_SEND}")),
 ]
-# Bare, right under a digest: 退订, 每两周.
-_BARE = [
-    (Frequency.OFF, _any_of("退订")),
-    *((how, _any_of(f"(?:改成|改为|改)?{often}")) for how, often in _HOW.items()),
-]
+# Bare, right under a digest: 每两周.
+_BARE = [(how, _any_of(f"(?:改成|改为|改)?{often}")) for how, often in _HOW.items()]
 
 
 def frequency_asked(text: str, *, bare: bool) -> Frequency | None:
