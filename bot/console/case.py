@@ -22,6 +22,7 @@ from workflows.handling import Missing
 from workflows.media import PhotoRefused, clean, keep, path_of
 from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import NotAllowed
+from workflows.voices import MEDIA_TYPES, ending_of, is_voice
 
 _WITH_PHOTO = frozenset({"done", "confirm", "not_fixed", "note"})
 # What a form can do at once. What takes a conversation (choosing, asking back) is left to the chat.
@@ -180,13 +181,14 @@ class Cases:
         return kept
 
     async def photo(self, request: Request, photo_id: str) -> Response:
-        """A photo of a case that the viewer may see."""
+        """A photo or a recording of a case that the viewer may see."""
         async with self._console.looking(request) as visit:
             await photo_of(visit.office, visit.viewer, photo_id)
         path = path_of(self._console.settings.storage, photo_id)
         if not path.is_file():
             raise CaseNotFound(photo_id)
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+        kind = MEDIA_TYPES[ending_of(photo_id)] if is_voice(photo_id) else "image/jpeg"
+        return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, max-age=300"})
 
 
 def offers(page: CasePage) -> Sequence[Offer]:

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 TEMPLATES = Path(__file__).parent / "templates"
 CSP = (
-    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; media-src 'self'; font-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _SAID = {

@@ -22,12 +22,15 @@ pytestmark = pytest.mark.fuzz
 
 INTERNAL = {"/", "/static/{name}", "/metrics", "/telegram/webhook"}
 OPERATIONS = (
-    ("GET", "/api/me"), ("POST", "/api/photo"), ("POST", "/api/time"), ("GET", "/media/{photo_id}"), ("GET", "/healthz"),
-    ("GET", "/readyz"),
+    ("GET", "/api/me"), ("POST", "/api/photo"), ("POST", "/api/voice"), ("POST", "/api/time"), ("GET", "/media/{photo_id}"),
+    ("GET", "/healthz"), ("GET", "/readyz"),
 )  # fmt: skip
 EXAMPLES = {"/api/time": 12}  # each hour that goes by is work
 # Whether bytes are a photo, and whose chat it is, no schema can say.
-BEYOND_A_SCHEMA: dict[str, list[CheckFunction]] = {"/api/photo": [positive_data_acceptance]}
+BEYOND_A_SCHEMA: dict[str, list[CheckFunction]] = {
+    "/api/photo": [positive_data_acceptance],
+    "/api/voice": [positive_data_acceptance],
+}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from workflows.models import Case, Media, Person, Whistle
 from workflows.office import Office
 from workflows.policy.permissions import Relation
 from workflows.policy.privacy import mask, mask_id
+from workflows.voices import is_voice
 
 # Who goes to the door sees the number whole; who coordinates sees whom it is about; who repairs sees neither.
 _RING = frozenset({Relation.GRID_WORKER, Relation.BRANCH})
@@ -94,7 +95,7 @@ async def staff_relations(office: Office, viewer: Viewer, case: Case) -> frozens
 
 
 async def photo_of(office: Office, viewer: Viewer, photo_id: str) -> None:
-    """Whether they may look at this photo.
+    """Whether they may look at this photo, or listen to this recording: residents' voices are for those who see names.
 
     Raises:
         CaseNotFound: there is no such photo, or it belongs to no case that they may see.
@@ -102,7 +103,9 @@ async def photo_of(office: Office, viewer: Viewer, photo_id: str) -> None:
     photo = await office.session.get(Media, photo_id)
     if photo is None or photo.case_id is None:
         raise CaseNotFound(photo_id)
-    await staff_relations(office, viewer, await office.file.case(photo.case_id, lock=False))
+    relations = await staff_relations(office, viewer, await office.file.case(photo.case_id, lock=False))
+    if is_voice(photo_id) and not relations & _NAMED:
+        raise CaseNotFound(photo_id)
 
 
 async def _waiting(office: Office, case: Case, relations: frozenset[Relation]) -> list[Waiting]:

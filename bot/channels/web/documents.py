@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from workflows.voices import MEDIA_TYPES
+
 
 class Refusal(BaseModel):
     """Why something was not done, as a sentence for the person; `fields` names what could not be read."""
@@ -116,4 +118,5 @@ PHOTO_REFUSED: Responses = {
 }
 NOT_SEATED: Responses = {401: {"model": Absent, "description": "No cookie yet: load the page first."}}
 NOT_READY: Responses = {503: {"model": Readiness, "description": "The database is away or messages are stuck."}}
-PHOTO: Responses = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+PHOTO: Responses = {200: {"content": dict.fromkeys(("image/jpeg", *MEDIA_TYPES.values()), _BYTES)}}
