@@ -173,5 +173,5 @@ async def test_old_recordings_are_cleared_away_with_their_case(town: Town) -> No
     await town.says("td-resident", "算了，撤回")
     town.clock.set(town.clock.now().replace(year=2028))
     await town.settled()
-    assert await town.rows(Media) == []
+    assert media.id not in {row.id for row in await town.rows(Media)}  # the digests' pictures of that day are there
     assert not file.exists()
