@@ -663,6 +663,7 @@ async def test_the_command_menu_is_chinese() -> None:
         "menu": "按类别反映",
         "digest": "本周简报",
         "home": "我家在哪",
+        "elder": "长辈版",
         "help": "怎么用",
     }
 
