@@ -122,7 +122,7 @@ async def test_a_whistle_cannot_be_blown_to_what_is_no_department_of_the_communi
     await town.says("td-property", "没有权限")
     bubble = (await town.bubbles("td-secretary"))[-1]
     for unit in (case.holder_unit_id, 99_999_999):
-        assert "吹给哪个部门" in await town.taps_data("td-secretary", bubble, f"d:{case.id}:{unit}")
+        assert "不在您的岗位范围里" in await town.taps_data("td-secretary", bubble, f"d:{case.id}:{unit}")
     assert (await town.only_case()).status == "with_community"
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -110,6 +111,7 @@ _STEPS: dict[str, Step] = {
     "up": lambda o, p, c: o.handling.hand_to_community(p["td-grid"], c),
     "cannot": lambda o, p, c: o.handling.cannot_solve(p["td-property"], c, "没有权限"),
     "whistle": lambda o, p, c: o.handling.blow_whistle(p["td-secretary"], c, p["water"], "归你们管", "无照片"),
+    "rest": lambda o, p, c: o.suspending.ask(p["td-secretary"], c, "等管道改造", o.now + timedelta(days=30)),
     "plan": lambda o, p, c: o.handling.plan(p["td-water"], c, "下周修", o.now.replace(month=12)),
     "refuse": lambda o, p, c: o.handling.refuse(p["td-water"], c, "不归我们", "园林局"),
     "fixed": lambda o, p, c: o.handling.report_result(p["td-property"], c, "换了灯泡"),
@@ -124,7 +126,7 @@ _STEPS: dict[str, Step] = {
 WAYS = (
     "", "joined", "mine", "ask", "untrue", "true", "true fixed", "true fixed seen", "true fixed seen solved",
     "true fixed seen partly", "true fixed seen not", "true cannot", "true cannot whistle", "true cannot whistle plan",
-    "true cannot whistle refuse", "up", "back", "back again", "joined back", "true fixed seen solved again",
+    "true cannot whistle refuse", "up", "up rest", "back", "back again", "joined back", "true fixed seen solved again",
     "true fixed seen reminded silent", "untrue agreed",
 )  # fmt: skip
 
@@ -152,10 +154,11 @@ async def stage(app: App) -> None:
             for step in way.split():
                 await _STEPS[step](office, people, view.id)
             await app.announcer.announce(office)
-        await _one_merged(office, session)
+        await _one_merged(office, session, people["td-secretary"])
 
 
-async def _one_merged(office: Office, session: Any) -> None:
-    """Merging has no button and no use case yet; its state must be met all the same."""
-    case = (await session.execute(select(Case).order_by(Case.id).limit(1))).scalar_one()
-    await office.file.move(case, Action.MERGE)
+async def _one_merged(office: Office, session: Any, secretary: int) -> None:
+    """Two open cases of the stage become one."""
+    waiting = select(Case.id).where(Case.status == "with_grid_branch").order_by(Case.id).limit(2)
+    one, other = (await session.execute(waiting)).scalars().all()
+    await office.merging.merge(secretary, one, other)
