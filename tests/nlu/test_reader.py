@@ -42,6 +42,18 @@ async def test_where_there_is_nothing_to_act_on_no_category_is_claimed_with_conf
     assert u.intent not in REQUEST_INTENTS or u.confidence < NLU.act_above, (u.intent, u.confidence)
 
 
+async def test_of_two_requests_the_one_that_is_told_first_is_the_intent(reader: RasaClient) -> None:
+    for first, second, told in (
+        ("water_supply", "sewage", "2单元停水两天，马桶下水也堵着返臭，来两拨人都行"),
+        ("heating", "street_light", "家里暖气片冰凉，另外楼道灯也不亮"),
+        ("street_light", "heating", "楼道灯不亮，另外家里暖气片冰凉"),
+    ):
+        u = await reader.understand(told)
+        assert (u.intent, u.also) == (first, (second,)), told
+        assert u.ranking[0] == (u.intent, u.confidence)
+        assert u.parts[0] and told.startswith(u.parts[0][:4])
+
+
 async def test_ten_thousand_characters_are_answered_like_any_other_message(reader: RasaClient) -> None:
     u = await reader.understand("楼道灯不亮，物业不来，" * 1000)
     assert u.intent in INTENTS
