@@ -18,6 +18,7 @@ from workflows.policy import ladder as ladder_policy
 from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
+from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
 from workflows.policy.permissions import (
     JUDGING,
     SETTLING,
@@ -510,7 +511,8 @@ class CaseFile:
         """Number a new case, put it on its first rung and start both clocks."""
         route = await self._routed(case)
         case.number = await self._number(case.community_id)
-        case.opened_at = self.now
+        case.opened_at = case.touched_at = self.now
+        case.last_marker, case.last_step = "", Action.OPEN
         case.whole_due_at = self._due(self.rules.ladder.whole)
         if case.department_unit_id is None:
             answering = self.directory.departments_for(case.community_id, case.category)
@@ -702,6 +704,11 @@ class CaseFile:
         note: str,
         data: Mapping[str, Any],
     ) -> None:
+        case.touched_at = max(case.touched_at, self.now)  # a clock may have been set back
+        if action in MARKERS:
+            case.last_marker = action
+        if action not in KEEPS_THE_CLOCK:
+            case.last_step = action
         self.session.add(
             CaseEvent(
                 community_id=case.community_id,

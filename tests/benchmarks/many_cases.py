@@ -15,6 +15,7 @@ from workflows.directory import Directory, EstateCard
 from workflows.directory_file import import_file
 from workflows.models import Case, CaseEvent, Community, Media, Person, Reporter, Whistle
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, Action, Rung, Status
+from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 DAYS = 3 * 365
@@ -240,6 +241,9 @@ class _Maker:
         data: dict[str, Any],
     ) -> None:
         self._event += 1
+        row["touched_at"] = at
+        row["last_marker"] = action if action in MARKERS else row.get("last_marker", "")
+        row["last_step"] = row.get("last_step", "") if action in KEEPS_THE_CLOCK else action
         if action is Action.REPORT_RESULT:
             by = "department" if rung is Rung.DEPARTMENT else "property"
         else:

@@ -216,6 +216,7 @@ async def test_personal_data_that_should_be_gone_is_told(at: Any) -> None:
                 Case(
                     community_id=1, number=f"SQ{number}", category="heating", text="冷", status="solved", rung="property",
                     opened_at=at_, rung_started_at=at_, rung_due_at=at_, whole_due_at=at_, closed_at=at_,
+                    touched_at=at_,
                 )
             )  # fmt: skip
     await database.close()

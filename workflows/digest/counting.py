@@ -1,7 +1,7 @@
 """The measures of a span, counted by the database from cases and history."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -186,59 +186,68 @@ class _Span:
 
     async def standing(self) -> dict[str, int]:
         """What was open at the end of the span, and how it stood with the departments."""
-        standing = self._open_at_the_end()
-        mark = self._last_action(standing, among=MARKERS)
-        turn = self._last_action(standing, not_among=KEEPS_THE_CLOCK)
+        standing = union_all(self._untouched_since(), self._as_it_was()).subquery()
         at_department = and_(standing.c.rung == Rung.DEPARTMENT, standing.c.status.in_(AT_DEPARTMENT))
         each = select(
             (standing.c.whole_due_at < min(self._end, self._now)).label("late"),
-            case((at_department, mark), else_="").label("mark"),
-            case((standing.c.status.in_(STAYS_LATE), turn), else_="").label("turn"),
+            case((at_department, standing.c.last_marker), else_="").label("marker"),
+            case((standing.c.status.in_(STAYS_LATE), standing.c.last_step), else_="").label("step"),
         ).subquery()
         out: Counter[str] = Counter()
-        for late, its_mark, its_turn, number in await self._grouped((each.c.late, each.c.mark, each.c.turn)):
+        for late, marker, step, number in await self._grouped((each.c.late, each.c.marker, each.c.step)):
             out["open"] += number
             out["overdue"] += number if late else 0
-            out["overdue_step"] += number if its_turn == Action.OVERDUE else 0
-            if its_mark == Action.PLAN:
+            out["overdue_step"] += number if step == Action.OVERDUE else 0
+            if marker == Action.PLAN:
                 out["with_department_planned"] += number
-            elif its_mark == Action.OVERDUE:
+            elif marker == Action.OVERDUE:
                 out["with_department_overdue"] += number
-            elif its_mark != "":
+            elif marker != "":
                 out["with_department"] += number
         return out
 
-    def _open_at_the_end(self) -> Subquery:
-        """Which cases were open at the end of the span, with the status and the rung that they had then."""
-        since = aliased(CaseEvent)
-        touched = exists().where(since.case_id == Case.id, since.at >= self._end)
-        unmoved = select(Case.id, Case.status, Case.rung, Case.whole_due_at).where(
+    def _untouched_since(self) -> Select[Any, Any, Any, Any, Any]:
+        """The open cases with which nothing has been done since the end: their rows tell how they stood then."""
+        return select(Case.status, Case.rung, Case.whole_due_at, Case.last_marker, Case.last_step).where(
             Case.community_id.in_(self._communities),
             Case.closed_at.is_(None),
             Case.opened_at < self._end,
-            ~touched,
+            Case.touched_at < self._end,
         )
-        later = select(since.case_id).where(since.community_id.in_(self._communities), since.at >= self._end)
-        before = aliased(CaseEvent)
-        last = (
-            select(func.max(before.id)).where(before.case_id.in_(later), before.at < self._end).group_by(before.case_id)
-        )
-        moved = (
-            select(Case.id, CaseEvent.to_status, CaseEvent.rung, Case.whole_due_at)
-            .join(Case, Case.id == CaseEvent.case_id)
-            .where(CaseEvent.id.in_(last), CaseEvent.to_status.in_(list(OPEN)))
-        )
-        return union_all(unmoved, moved).subquery()
 
-    def _last_action(
-        self, standing: Subquery, *, among: Collection[Action] = (), not_among: Collection[Action] = ()
-    ) -> Any:
-        """What was last done before the end with each of these cases, of the actions that matter."""
+    def _as_it_was(self) -> Select[Any, Any, Any, Any, Any]:
+        """Those open at the end with which something has been done since: their history tells."""
         event = aliased(CaseEvent)
-        matters = event.action.in_(among) if among else event.action.not_in(not_among)
+        newest = (
+            select(func.max(event.id)).where(event.case_id == Case.id, event.at < self._end).correlate(Case)
+        ).scalar_subquery()
+        touched = (
+            select(Case.id, Case.whole_due_at, newest.label("newest"))
+            .where(
+                Case.community_id.in_(self._communities),
+                Case.opened_at < self._end,
+                Case.touched_at >= self._end,
+                or_(Case.closed_at.is_(None), Case.closed_at >= self._end),
+            )
+            .subquery()
+        )
+        return (
+            select(
+                CaseEvent.to_status,
+                CaseEvent.rung,
+                touched.c.whole_due_at,
+                func.coalesce(self._last_action(touched, event.action.in_(MARKERS), event), ""),
+                func.coalesce(self._last_action(touched, event.action.not_in(KEEPS_THE_CLOCK), event), ""),
+            )
+            .join(CaseEvent, CaseEvent.id == touched.c.newest)
+            .where(CaseEvent.to_status.in_(list(OPEN)))
+        )
+
+    def _last_action(self, touched: Subquery, matters: ColumnElement[bool], event: Any) -> Any:
+        """What was last done before the end with each of these cases, of the actions that matter."""
         return (
             select(event.action)
-            .where(event.case_id == standing.c.id, event.at < self._end, matters)
+            .where(event.case_id == touched.c.id, event.at < self._end, matters)
             .order_by(event.id.desc())
             .limit(1)
             .scalar_subquery()

@@ -46,6 +46,7 @@ class Case(Base):
             postgresql_where=text("closed_at IS NOT NULL AND expired_at IS NULL"),
         ),
         Index("ix_cases_opened_at", "community_id", "opened_at"),
+        Index("ix_cases_touched_at", "community_id", "touched_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -86,6 +87,10 @@ class Case(Base):
     refusals: Mapped[int] = mapped_column(default=0)
     closed_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]  # when the resident last had news
+    # Of the history, so that how things stand can be counted without asking the history of each case.
+    touched_at: Mapped[datetime]  # the newest time of an event
+    last_marker: Mapped[str] = mapped_column(String(30), default="")  # the last of `measures.MARKERS`
+    last_step: Mapped[str] = mapped_column(String(30), default="")  # the last one not of `measures.KEEPS_THE_CLOCK`
     expired_at: Mapped[datetime | None]  # when its words and everything personal were cleared away
     # Ids of cases and of a rule, without foreign keys: for those SQLite would have to write this table anew.
     recurrence_of: Mapped[int | None] = mapped_column(BigId, index=True)  # that one was solved, and it is back

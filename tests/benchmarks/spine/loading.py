@@ -14,6 +14,7 @@ from bot.simulation import TEXTS
 from tests.benchmarks.spine import city
 from workflows.database import Database
 from workflows.models import Case, CaseEvent, FollowUp, Reporter, Whistle
+from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
 
 _AT_ONCE = 20_000
 _HOUR = timedelta(hours=1)
@@ -48,6 +49,7 @@ _COLUMNS: dict[Any, tuple[str, ...]] = {
         "unit_text", "room_text", "place_text", "status", "rung", "holder_unit_id", "department_unit_id",
         "about_committee", "about_grid", "verified", "proactive", "opened_at", "rung_started_at", "rung_due_at",
         "whole_due_at", "result", "result_kind", "solved_at_rung", "verdict", "reopened", "refusals", "closed_at", "told_at",
+        "touched_at", "last_marker", "last_step",
     ),
     Reporter: ("id", "community_id", "case_id", "person_id", "first", "on_behalf_of", "consent", "verdict", "joined_at"),
     CaseEvent: (
@@ -60,6 +62,12 @@ _COLUMNS: dict[Any, tuple[str, ...]] = {
     ),
     FollowUp: ("id", "community_id", "case_id", "kind", "due_at", "data"),
 }  # fmt: skip
+
+
+def _last(path: Sequence[str]) -> tuple[str, str]:
+    """`Case.last_marker` and `Case.last_step`."""
+    markers = [action for action in path if action in MARKERS]
+    return markers[-1] if markers else "", [action for action in path if action not in KEEPS_THE_CLOCK][-1]
 
 
 @dataclass
@@ -153,6 +161,7 @@ class Load:
             self._at(due), self._at(24 * 15 - age), "修好了" if status == "to_judge" else "",
             "done" if status == "to_judge" else "", rung if closed else "", "solved" if closed else "",
             int(number % 40 == 0), 0, self._at(-age * 0.1) if closed else None, self._at(-age * 0.3),
+            self._at(-age * (1 - _PASSED[path[-1]] / 9)), *_last(path),
         )  # fmt: skip
         yield Reporter, (self._id("reporters"), community, case, person, True, "", False, "", self._at(-age))
         before = ""

@@ -26,6 +26,7 @@ from typing import Any
 import asyncpg
 
 from workflows.policy.lifecycle import CLOSED, STATUS_OF, TRANSITIONS, To
+from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -438,7 +439,18 @@ def _broken(case: Row, events: list[Row], table: dict[tuple[str, str], Any]) -> 
     for column, then in (("status", "to_status"), ("rung", "rung"), ("holder_unit_id", "holder_unit_id")):
         if case[column] != last[then]:
             return f"{column} is {case[column]}, its history ends with {last[then]}"
+    for column, told in (
+        ("touched_at", max(event["at"] for event in events)),
+        ("last_marker", _last(events, MARKERS, among=True)),
+        ("last_step", _last(events, KEEPS_THE_CLOCK, among=False)),
+    ):
+        if case[column] != told:
+            return f"{column} is {case[column]}, its history says {told}"
     return ""
+
+
+def _last(events: list[Row], actions: Sequence[str], *, among: bool) -> str:
+    return next((event["action"] for event in reversed(events) if (event["action"] in actions) == among), "")
 
 
 def _leads(before: Row, event: Row, leads: Any) -> bool:
