@@ -136,7 +136,7 @@ class App:
         self.speech = speech or engine_of(settings.speech.engine, settings.speech.model)
         if self.speech is not None:
             self.fetchers[WEB] = self._recognised(None)
-        self.paces = {WEB: Pace(settings.channels.web.per_second)}
+        self.paces = {WEB: Pace(settings.channels.web.per_second, exact=True)}
         self.storage = TurnStorage()
         nearby = Nearby(self.database, self.understander, self.office)
         hooks = Hooks(self._prepare, self._finish, self._apologise, as_tap, unfinished, nearby, self._internal)
@@ -375,7 +375,7 @@ class App:
         setting = self.settings.channels.telegram
         bot = telegram.telegram_bot(setting)
         stack.push_async_callback(bot.session.close)
-        self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage)
+        self.messengers["telegram"] = telegram.TelegramMessenger(bot, self.settings.storage, self.courier.part_arrived)
         photos = telegram.TelegramPhotos(bot, self.settings.storage, setting.photo_limit_mb)
         self.fetchers["telegram"] = self._recognised(TelegramMedia(photos, self.settings.voice))
         self.paces["telegram"] = Pace(setting.per_second, setting.per_chat_seconds, at_once=1)

@@ -1,8 +1,7 @@
 """Delivers the outbox: in order within a chat, again after trouble, within every messenger's limits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -10,10 +9,12 @@ from typing import Protocol
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.metrics import COURIER_LAG, SENT
 from bot.processes.leases import Alone, Desk
+from bot.processes.queues import outbox_heads, put_off, with_those_behind
 from workflows.database import Database
 from workflows.models import Account, Outbound
 
@@ -23,6 +24,7 @@ GIVE_UP = timedelta(hours=48)
 MAX_PAUSE = timedelta(minutes=10)
 LATE_SECONDS = 2.0  # an answer that takes longer than this holds nobody else up
 LANES = 16
+ROUND = 500  # chats in hand at once
 
 
 class DeliveryError(Exception):
@@ -64,16 +66,36 @@ class Messenger(Protocol):
 class Pace:
     """A messenger's limits: so many messages a second in all, and this gap within one chat.
 
-    `at_once` messages may be on their way without being recorded: so many can come twice when the process is killed.
+    `at_once` messages may be on their way without a word about it in the outbox: so many can come twice when the
+    process is killed. Where the messenger is `exact`, it sees to it by itself that no row comes twice.
     """
 
     per_second: float
     per_chat_seconds: float = 0.0
     at_once: int = LANES
+    exact: bool = False
 
 
 def _lease(channel: str) -> str:
     return f"courier:{channel}"
+
+
+class _Place:
+    """A place among those that go at once; it can be left before its time, and is left once."""
+
+    def __init__(self, room: asyncio.Semaphore) -> None:
+        self._room = room
+        self._taken = False
+
+    async def take(self) -> None:
+        if not self._taken:
+            await self._room.acquire()
+            self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._room.release()
 
 
 class Courier:
@@ -167,14 +189,16 @@ class Courier:
             # Asked before the outbox is read: what a chat sends meanwhile would still look unsent.
             busy = set(self._busy)
             chats = [rows for rows in await self._waiting() if (rows[0].channel, rows[0].chat_key) not in busy]
+            chats = chats[: max(0, ROUND - len(busy))]
             self._busy.update((rows[0].channel, rows[0].chat_key) for rows in chats)
             return chats
 
     async def _chat(self, rows: Sequence[Outbound]) -> int:
+        lane = _Place(self._lanes)
         try:
-            async with self._lanes:
-                return await self._serve(rows)
+            return await self._serve(rows, lane)
         finally:
+            lane.leave()
             self._busy.discard((rows[0].channel, rows[0].chat_key))
 
     async def _ours(self, channel: str) -> bool:
@@ -191,63 +215,120 @@ class Courier:
         self.last_round = world = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
         now = self._clock.now()
         async with self._database.reading() as session:
-            rows = (
-                await session.execute(
-                    select(Outbound)
-                    .where(
-                        Outbound.state == "waiting",
-                        Outbound.not_before <= now,
-                        Outbound.channel.in_(channels),
-                    )
-                    .order_by(Outbound.id)
-                    .limit(500)
-                )
-            ).scalars()
-            chats: dict[tuple[str, str], list[Outbound]] = {}
-            for row in rows:
-                chats.setdefault((row.channel, row.chat_key), []).append(row)
-        oldest = min((rows[0].created_at for rows in chats.values()), default=now)
+            # As many more as are being served: they may be the first that are found.
+            most = ROUND + len(self._busy)
+            heads = (await session.execute(outbox_heads(channels, now, world, most))).scalars().all()
+            chats = {(row.channel, row.chat_key): [row] for row in heads}
+            if heads:
+                behind = await session.execute(with_those_behind([row.id for row in heads], now, most))
+                for row in behind.scalars():
+                    chats[row.channel, row.chat_key].append(row)
+        oldest = min((row.created_at for row in heads), default=now)
         COURIER_LAG.set(max(0.0, (now - oldest).total_seconds()))
-        # A chat whose first row waits for its retry waits as a whole: order is kept.
-        return [rows for rows in chats.values() if rows[0].retry_at is None or rows[0].retry_at <= world]
+        return list(chats.values())
 
-    async def _serve(self, rows: Sequence[Outbound]) -> int:
+    async def _serve(self, rows: Sequence[Outbound], lane: _Place) -> int:
         sent = 0
         for row in rows:
-            if self._stopping or not await self._send(row):
+            await lane.take()
+            if self._stopping or not await self._send(row, lane):
                 break
             sent += 1
         return sent
 
-    async def _send(self, row: Outbound) -> bool:
+    async def _send(self, row: Outbound, lane: _Place) -> bool:
         """Whether the chat may go on with its next row."""
         await self._keep_pace(row)
-        async with self._alone(row) as answered:
+        gate = _Place(self._gate(row.channel))
+        await gate.take()
+        try:
             if not self._desk.holds(_lease(row.channel)):
                 return False  # another process has the channel by now, or the database is away
-            try:
-                message_id = await self._deliver(row)
-            except TryLater as error:
-                await self._retry(row, error, timedelta(seconds=error.seconds))
-                return False
-            except OutcomeUnknown as error:
-                if row.resend:
-                    await self._retry(row, error, self._backoff(row))
-                    return False
-                await self._finish(row, "dead", error="outcome unknown, not sent twice")
+            if not row.resend and not self._exact(row) and not await self._for_the_first_time(row):
                 return True
-            except Rejected as error:
-                await self._finish(row, "dead", error=str(error), blocked=error.blocked)
-                return True
-            answered.cancel()
-            await self._record(row, message_id)
+            return await self._sent(row, (gate, lane))
+        finally:
+            gate.leave()
+
+    def _gate(self, channel: str) -> asyncio.Semaphore:
+        """From the send to its record, no more than the messenger's `at_once`: what a kill can double is bounded."""
+        if channel not in self._gates:
+            pace = self._paces.get(channel)
+            self._gates[channel] = asyncio.Semaphore(pace.at_once if pace else LANES)
+        return self._gates[channel]
+
+    def _exact(self, row: Outbound) -> bool:
+        pace = self._paces.get(row.channel)
+        return pace is not None and pace.exact
+
+    async def _for_the_first_time(self, row: Outbound) -> bool:
+        """What is never sent twice is written down as sent before it is: no kill can make it come again."""
+        if row.unsure_since is not None:
+            await self._finish(row, "dead", error="outcome unknown, not sent twice")
+            return False
+        await self._insist(row, lambda: self._unsure(row))
         return True
 
-    async def _record(self, row: Outbound, message_id: str | None) -> None:
+    async def _sent(self, row: Outbound, places: Sequence[_Place]) -> bool:
+        try:
+            message_id = await self._answered(row, places)
+        except TryLater as error:
+            await self._retry(row, error, timedelta(seconds=error.seconds))
+            return False
+        except OutcomeUnknown as error:
+            if row.resend:
+                await self._retry(row, error, self._backoff(row))
+                return False
+            await self._finish(row, "dead", error="outcome unknown, not sent twice")
+            return True
+        except Rejected as error:
+            await self._finish(row, "dead", error=str(error), blocked=error.blocked)
+            return True
+        await self._insist(row, lambda: self._finish(row, "sent", message_id=message_id))
+        return True
+
+    async def _answered(self, row: Outbound, places: Sequence[_Place]) -> str | None:
+        """The messenger's answer. When it is late, the row says so before the places are left to others.
+
+        So whatever a kill leaves behind, at most `at_once` messages may have arrived without the outbox knowing it.
+        """
+        # Owned by this call: awaited below, or ended with it.
+        call = asyncio.get_running_loop().create_task(self._deliver(row), name=f"outbox {row.id}")
+        try:
+            done, _ = await asyncio.wait([call], timeout=LATE_SECONDS)
+            if not done and not self._exact(row):
+                await self._insist(row, lambda: self._unsure(row), unless=call.done)
+            if not call.done():
+                for place in places:
+                    place.leave()
+            return await call
+        finally:
+            call.cancel()
+
+    async def _unsure(self, row: Outbound) -> None:
+        async with self._database.writing() as session:
+            kept = await self._waiting_still(session, row)
+            if kept is not None:
+                kept.unsure_since = self._clock.now()
+
+    async def part_arrived(self, row: Outbound, parts: int) -> None:
+        """Record that so many parts of a row have arrived, before the next one is sent."""
+
+        async def record() -> None:
+            async with self._database.writing() as session:
+                kept = await self._waiting_still(session, row)
+                if kept is not None:
+                    kept.parts_arrived = parts
+
+        await self._insist(row, record)
+
+    async def _insist(
+        self, row: Outbound, record: Callable[[], Awaitable[None]], *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         """As often as it takes: while the database is away, what was sent is not sent again, and nothing after it."""
-        while True:
+        while not unless():
             try:
-                await self._finish(row, "sent", message_id=message_id)
+                await record()
                 return
             except (DBAPIError, PendingRollbackError, OSError) as error:
                 if self._stopping:
@@ -263,30 +344,6 @@ class Courier:
         except Exception as error:  # nothing says that it did not arrive; never again at once
             log.error("a messenger failed", channel=row.channel, outbox=row.id, error=type(error).__name__)
             raise OutcomeUnknown(type(error).__name__) from None
-
-    @asynccontextmanager
-    async def _alone(self, row: Outbound) -> AsyncIterator[asyncio.TimerHandle]:
-        """From the send to its record, no more than the messenger's `at_once`: what a kill can double is bounded.
-
-        An answer that is late lets the next one go; cancel the timer that is given once there is an answer.
-        """
-        pace = self._paces.get(row.channel)
-        gate = self._gates.setdefault(row.channel, asyncio.Semaphore(pace.at_once if pace else LANES))
-        await gate.acquire()
-        closed = True
-
-        def open_() -> None:
-            nonlocal closed
-            if closed:
-                closed = False
-                gate.release()
-
-        late = asyncio.get_running_loop().call_later(LATE_SECONDS, open_)
-        try:
-            yield late
-        finally:
-            late.cancel()
-            open_()
 
     async def _keep_pace(self, row: Outbound) -> None:
         pace = self._paces.get(row.channel)
@@ -310,24 +367,35 @@ class Courier:
     async def _retry(self, row: Outbound, error: DeliveryError, pause: timedelta) -> None:
         world = datetime.now(UTC)  # noqa: TID251 - the world's time
         async with self._database.writing() as session:
-            kept = await session.get_one(Outbound, row.id)
+            kept = await self._waiting_still(session, row)
+            if kept is None:
+                return
             kept.attempts += 1
             kept.error = str(error)[:500]
+            kept.unsure_since = None if isinstance(error, TryLater) else self._clock.now()
             if self._clock.now() - kept.created_at > GIVE_UP and kept.attempts > 20:
                 kept.state = "dead"
                 SENT.labels(row.channel, "given_up").inc()
                 return
             pause = max(pause, self._backoff(row) if pause == timedelta(0) else pause)
-            kept.retry_at = world + pause
+            await put_off(session, kept, world + pause)
         asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self.wake.set)
         SENT.labels(row.channel, "retry").inc()
+
+    @staticmethod
+    async def _waiting_still(session: AsyncSession, row: Outbound) -> Outbound | None:
+        """The row, unless another process finished it while this one was frozen or cut off: that is not undone."""
+        kept = await session.get_one(Outbound, row.id, with_for_update=True)
+        return kept if kept.state == "waiting" else None
 
     async def _finish(
         self, row: Outbound, state: str, *, message_id: str | None = None, error: str = "", blocked: bool = False
     ) -> None:
         """Each row is recorded right after its own send: a crash between the two doubles at most one message."""
         async with self._database.writing() as session:
-            kept = await session.get_one(Outbound, row.id)
+            kept = await self._waiting_still(session, row)
+            if kept is None:
+                return
             kept.state, kept.message_id, kept.error = state, message_id, error[:500]
             kept.sent_at = self._clock.now() if state == "sent" else None
             if blocked:

@@ -50,3 +50,5 @@ async def put_back(session: AsyncSession, letter: str) -> None:
     if row is None or row.state != ("poison" if incoming else "dead"):
         raise NoSuchLetter(letter)
     row.state, row.attempts, row.retry_at = "waiting", 0, None
+    if isinstance(row, Outbound):
+        row.unsure_since = None  # whoever puts it back wants it sent, whatever became of it before

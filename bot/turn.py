@@ -33,6 +33,7 @@ from bot.fetching import Fetch, Fetching
 from bot.metrics import TURN_SECONDS, TURNS
 from bot.processes.claims import Claims, NoOthers
 from bot.processes.postbox import Postbox, is_busy, savepoint, store
+from bot.processes.queues import inbox_heads, put_off
 from bot.storable import storable
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
 from workflows.database import Database, on_postgresql
@@ -305,7 +306,7 @@ class Turns:
 
     async def once(self) -> int:
         """One batch: at most one update per chat. Returns how many were taken."""
-        heads = [row for row in await self._ours(await self._heads()) if self._fetching.here(row)][:BATCH]
+        heads = await self._next()
         if not heads:
             return 0
         try:
@@ -320,24 +321,26 @@ class Turns:
         self.done.set()
         return len(heads)
 
+    async def _next(self) -> Sequence[Inbound]:
+        """The updates of a batch. Where the first that wait are all another process's or wait for a photo: those behind."""
+        most = BATCH * 8
+        while True:
+            heads = await self._heads(most)
+            free = [row for row in await self._ours(heads) if self._fetching.here(row)][:BATCH]
+            if free or len(heads) < most:
+                return free
+            most *= 8
+
     async def _ours(self, heads: Sequence[Inbound]) -> Sequence[Inbound]:
         """Those that no other process is reading or handling; their chats stay ours until they are handled."""
         ours = await self._claims.take([_chat_of(row) for row in heads], BATCH)
         return [row for row in heads if _chat_of(row) in ours]
 
-    async def _heads(self) -> Sequence[Inbound]:
+    async def _heads(self, most: int) -> Sequence[Inbound]:
         """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
-        async with self._database.reading() as session:
-            rows = (
-                await session.execute(
-                    select(Inbound).where(Inbound.state == "waiting").order_by(Inbound.id).limit(BATCH * 8)
-                )
-            ).scalars()
-            heads: dict[tuple[str, str], Inbound] = {}
-            for row in rows:
-                heads.setdefault((row.channel, row.chat_key), row)
         now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
-        return [row for row in heads.values() if row.retry_at is None or row.retry_at <= now]
+        async with self._database.reading() as session:
+            return (await session.execute(inbox_heads(now, most))).scalars().all()
 
     async def _read_or_trouble(self, row: Inbound) -> Read:
         """What one message does before its turn must not hold up the others; a database that is away does."""
@@ -459,7 +462,7 @@ class Turns:
         """
         if is_busy(error):  # another process was at the same case: no fault of this message
             log.info("a turn gives way to another process", inbound=row.id)
-            self._again(row, timedelta(seconds=0.1))
+            row.retry_at = self._again(timedelta(seconds=0.1))
             return
         row.attempts += 1
         row.error = f"{type(error).__name__}: {error}"[:2000]
@@ -474,17 +477,17 @@ class Turns:
         else:
             log.error("turn failed", inbound=row.id, attempts=row.attempts, error=type(error).__name__, exc_info=error)
         if row.attempts < MAX_ATTEMPTS and not isinstance(error, Unreadable):
-            self._again(row, timedelta(seconds=0.2 * 4**row.attempts))
+            await put_off(session, row, self._again(timedelta(seconds=0.2 * 4**row.attempts)))
             return
         row.state = "poison"
         TURNS.labels(row.channel, "poison").inc()
         chat = await self._chat(session, row)
         await self._hooks.apologise(session, Turn(session, chat, row, self._clock.now()))
 
-    def _again(self, row: Inbound, pause: timedelta) -> None:
-        """Not before this pause is over; then at once, without waiting for the next look."""
-        row.retry_at = datetime.now(UTC) + pause  # noqa: TID251 - the world's time
+    def _again(self, pause: timedelta) -> datetime:
+        """When this pause is over; then at once, without waiting for the next look."""
         asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self._inbox.arrived.set)
+        return datetime.now(UTC) + pause  # noqa: TID251 - the world's time
 
 
 def _chat_of(row: Inbound) -> str:

@@ -115,9 +115,13 @@ def telegram_bot(settings: TelegramSettings) -> Bot:
 class TelegramMessenger:
     """The way out: one row of the outbox becomes one call, or several where Telegram's limits ask for it."""
 
-    def __init__(self, bot: Bot, storage: Path) -> None:
+    def __init__(
+        self, bot: Bot, storage: Path, part_arrived: Callable[[Outbound, int], Awaitable[None]] | None = None
+    ) -> None:
+        """`part_arrived` records how many parts of a row have arrived, lest a kill makes them come again."""
         self._bot = bot
         self._storage = storage
+        self._part_arrived = part_arrived
         self._arrived: dict[int, int] = {}  # of a row in several parts, how many have arrived: only the rest is tried
 
     async def deliver(self, row: Outbound) -> str | None:
@@ -130,10 +134,13 @@ class TelegramMessenger:
         message_id: str | None = None
         try:
             for number, call in enumerate(calls, start=1):
-                if number > self._arrived.get(row.id, 0):
-                    message_id = await self._call(call)
-                    if len(calls) > 1:
-                        self._arrived[row.id] = number
+                if number <= max(self._arrived.get(row.id, 0), row.parts_arrived or 0):
+                    continue
+                message_id = await self._call(call)
+                if len(calls) > 1:
+                    self._arrived[row.id] = number
+                if number < len(calls) and self._part_arrived is not None:
+                    await self._part_arrived(row, number)
         except DeliveryError as error:
             if isinstance(error, Rejected) or (isinstance(error, OutcomeUnknown) and not row.resend):
                 self._arrived.pop(row.id, None)  # there will be no other try

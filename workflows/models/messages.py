@@ -9,15 +9,20 @@ from sqlalchemy.orm import Mapped, mapped_column
 from workflows.models.base import Base, BigId
 
 
+def _waiting(name: str, *columns: str) -> Index:
+    """An index of the rows that are still to be done: as small as they are few."""
+    waiting = text("state = 'waiting'")
+    return Index(name, *columns, sqlite_where=waiting, postgresql_where=waiting)
+
+
 class Inbound(Base):
     """An update as it arrived, under its channel's own id: stored before anything else happens to it."""
 
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("channel", "update_key"),
-        Index(
-            "ix_inbox_waiting", "id", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")
-        ),
+        _waiting("ix_inbox_due", "retry_at", "id"),
+        _waiting("ix_inbox_chat", "channel", "chat_key", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -39,14 +44,8 @@ class Outbound(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index(
-            "ix_outbox_waiting",
-            "channel",
-            "chat_key",
-            "id",
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
-        ),
+        _waiting("ix_outbox_waiting", "channel", "chat_key", "id"),
+        _waiting("ix_outbox_due", "retry_at", "not_before", "id"),
         Index("ix_outbox_chat", "channel", "chat_key", "id"),
     )
 
@@ -65,6 +64,9 @@ class Outbound(Base):
     retry_at: Mapped[datetime | None]
     message_id: Mapped[str | None] = mapped_column(String(40))  # the messenger's own
     sent_at: Mapped[datetime | None]
+    # Sent at this time, and nobody knows whether it arrived: written before anything else is sent.
+    unsure_since: Mapped[datetime | None]
+    parts_arrived: Mapped[int] = mapped_column(default=0)  # of a message in several parts; they are not sent again
     error: Mapped[str] = mapped_column(Text, default="")
 
 

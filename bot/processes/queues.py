@@ -1,0 +1,107 @@
+"""Who is next: of every chat that waits, the first row that may go now, without reading what may not.
+
+A chat whose first row waits for its retry waits as a whole. Its other rows are put off with the first one, so that
+they stand far back in the index of what is due, and a hundred thousand of them cost nobody anything. What is written
+to such a chat meanwhile is looked at until the first row's next try, and put off then.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, literal_column, null, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from workflows.models import Inbound, Outbound
+
+# Written out: SQLite cannot know of a parameter that it is what the index is limited to.
+_WAITING: ColumnElement[str] = literal_column("'waiting'")
+
+
+def inbox_heads(world: datetime, most: int) -> Select[Inbound]:
+    """The oldest waiting update of each chat, unless it waits for its retry: `most` of them, oldest first.
+
+    `world` is the world's time.
+    """
+    other = aliased(Inbound)
+    first = (
+        select(other.id)
+        .where(other.channel == Inbound.channel, other.chat_key == Inbound.chat_key, other.state == _WAITING)
+        .order_by(other.id)
+        .limit(1)
+        .correlate(Inbound)
+        .scalar_subquery()
+    )
+    heads = select(Inbound.id).where(Inbound.state == _WAITING, Inbound.id == first)
+    new, again = _never_tried(heads, Inbound, Inbound.id), _tried(heads, Inbound, world)
+    return _either(select(Inbound), Inbound, new.limit(most), again.limit(most)).limit(most)
+
+
+def outbox_heads(channels: Sequence[str], now: datetime, world: datetime, most: int) -> Select[Outbound]:
+    """The oldest row of each chat that may go at `now`, unless it waits for its retry: `most` of them, oldest first.
+
+    `now` is the application's time, `world` the world's, in which retries wait.
+    """
+    other = aliased(Outbound)
+    first = (
+        select(other.id)
+        .where(
+            other.channel == Outbound.channel,
+            other.chat_key == Outbound.chat_key,
+            other.state == _WAITING,
+            other.not_before <= now,
+        )
+        .order_by(other.id)
+        .limit(1)
+        .correlate(Outbound)
+        .scalar_subquery()
+    )
+    # An expression, or SQLite would go through everything of a channel by the other index.
+    ours = Outbound.channel.concat("").in_(channels)
+    heads = select(Outbound.id).where(
+        Outbound.state == _WAITING, Outbound.not_before <= now, ours, Outbound.id == first
+    )
+    new, again = _never_tried(heads, Outbound, Outbound.not_before, Outbound.id), _tried(heads, Outbound, world)
+    return _either(select(Outbound), Outbound, new.limit(most), again.limit(most)).limit(most)
+
+
+def with_those_behind(heads: Sequence[int], now: datetime, most: int) -> Select[Outbound]:
+    """What else of the chats of these rows may go at `now`, behind them: `most` in all, oldest first.
+
+    Of each chat it is what comes next, without a gap.
+    """
+    first = aliased(Outbound)
+    return (
+        select(Outbound)
+        .join(first, (first.channel == Outbound.channel) & (first.chat_key == Outbound.chat_key))
+        .where(first.id.in_(heads), Outbound.state == _WAITING, Outbound.not_before <= now, Outbound.id > first.id)
+        .order_by(Outbound.id)
+        .limit(most)
+    )
+
+
+async def put_off(session: AsyncSession, row: Inbound | Outbound, until: datetime) -> None:
+    """Let a chat wait as a whole: the row, and what stands behind it."""
+    table = type(row)
+    await session.execute(
+        update(table)
+        .where(table.channel == row.channel, table.chat_key == row.chat_key, table.state == _WAITING)
+        .values(retry_at=until)
+        .execution_options(synchronize_session=False)
+    )
+    row.retry_at = until
+
+
+def _never_tried(heads: Select[Any], table: Any, *order: Any) -> Select[Any]:
+    return heads.where(table.retry_at.is_(null())).order_by(table.retry_at, *order)
+
+
+def _tried(heads: Select[Any], table: Any, world: datetime) -> Select[Any]:
+    return heads.where(table.retry_at <= world).order_by(table.retry_at)
+
+
+def _either(whole: Select[Any], table: Any, *some: Select[Any]) -> Select[Any]:
+    """Each part comes by its own stretch of the index, which one condition with an "or" would not."""
+    ids = union_all(*(select(one.subquery().c.id) for one in some))
+    return whole.where(table.id.in_(ids)).order_by(table.id)
