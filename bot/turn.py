@@ -327,7 +327,7 @@ class Turns:
 
     async def _heads(self) -> Sequence[Inbound]:
         """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             rows = (
                 await session.execute(
                     select(Inbound).where(Inbound.state == "waiting").order_by(Inbound.id).limit(BATCH * 8)
@@ -358,7 +358,7 @@ class Turns:
         words = words_of(row.update) or str((photo or {}).get("recognised", ""))
         if words.startswith("/"):
             return Read(photo=photo)
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             chat = (
                 await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
             ).scalar_one_or_none()
