@@ -214,7 +214,7 @@ class Courier:
         channels = [channel for channel in list(self._messengers) if await self._ours(channel)]
         self.last_round = world = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
         now = self._clock.now()
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             # As many more as are being served: they may be the first that are found.
             most = ROUND + len(self._busy)
             heads = (await session.execute(outbox_heads(channels, now, world, most))).scalars().all()

@@ -34,7 +34,7 @@ class Nearby:
         draft = restored(chat.data).draft if chat is not None else None
         if draft is None and (understood is None or not _reports(understood)):
             return {}
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             office = self._office(session)
             known = draft.where if draft is not None else Address()
             where = await self._where(office, row, text, understood, known)

@@ -339,7 +339,7 @@ class Turns:
     async def _heads(self, most: int) -> Sequence[Inbound]:
         """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
         now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             return (await session.execute(inbox_heads(now, most))).scalars().all()
 
     async def _read_or_trouble(self, row: Inbound) -> Read:
@@ -361,7 +361,7 @@ class Turns:
         words = words_of(row.update) or str((photo or {}).get("recognised", ""))
         if words.startswith("/"):
             return Read(photo=photo)
-        async with self._database.reading() as session:
+        async with self._database.glancing() as session:
             chat = (
                 await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
             ).scalar_one_or_none()

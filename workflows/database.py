@@ -10,9 +10,12 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
+
+from workflows.sqlite_on_the_loop import DRIVER, ReadAtOnce
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OPENED_BY = "opened_by"  # in a session's info: which Database it came from
@@ -41,16 +44,23 @@ class Database:
             path = make_url(url).database
             if path and path != ":memory:":
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE", 1)
-            self._reader = _sqlite_engine(url, "BEGIN", 4)
+            on_the_loop = make_url(url).set(drivername=f"sqlite+{DRIVER}")
+            self._writer = _sqlite_engine(on_the_loop, 1, begin="BEGIN IMMEDIATE")
+            self._glancer = _sqlite_engine(on_the_loop, 4, begin="BEGIN")
+            self._reader = _sqlite_engine(make_url(url), 4)
+            event.listen(self._reader.sync_engine, "begin", _plain_begin)
         else:
-            self._writer = self._reader = create_async_engine(
+            self._writer = self._glancer = self._reader = create_async_engine(
                 url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True,
                 connect_args={"server_settings": _LETS_GO},
             )  # fmt: skip
         info = {OPENED_BY: self.name}
-        self._write = async_sessionmaker(self._writer, expire_on_commit=False, info=info)
+        kind = ReadAtOnce if self.sqlite else Session
+        self._write = async_sessionmaker(self._writer, expire_on_commit=False, info=info, sync_session_class=kind)
         self._read = async_sessionmaker(self._reader, expire_on_commit=False, autoflush=False, info=info)
+        self._glance = async_sessionmaker(
+            self._glancer, expire_on_commit=False, autoflush=False, info=info, sync_session_class=kind
+        )
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -64,6 +74,12 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A view of one moment; nothing that is done in it is kept."""
         async with self._read() as session:
+            yield session
+
+    @asynccontextmanager
+    async def glancing(self) -> AsyncIterator[AsyncSession]:
+        """As `reading`, for a few rows found by an index: what takes longer would hold everything else up on SQLite."""
+        async with self._glance() as session:
             yield session
 
     @asynccontextmanager
@@ -94,9 +110,8 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        for engine in {self._writer, self._glancer, self._reader}:
+            await engine.dispose()
 
 
 def at_the_end(session: AsyncSession, act: Callable[[], Awaitable[None]]) -> None:
@@ -118,9 +133,9 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _sqlite_engine(url: str, begin: str, pool: int) -> AsyncEngine:
+def _sqlite_engine(url: URL, pool: int, **dialect: str) -> AsyncEngine:
     # hide_parameters: an error's text goes to the log, and parameters are what people wrote
-    engine = create_async_engine(url, pool_size=pool, max_overflow=0, pool_timeout=60, hide_parameters=True)
+    engine = create_async_engine(url, pool_size=pool, max_overflow=0, pool_timeout=60, hide_parameters=True, **dialect)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -130,11 +145,11 @@ def _sqlite_engine(url: str, begin: str, pool: int) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
     return engine
+
+
+def _plain_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 async def wait_for(database: Database, seconds: float) -> bool:
