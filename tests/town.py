@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from bot.settings import Settings
 from nlu.speech import SpeechEngine
 from nlu.understanding import Understander
 from workflows.media import clean, keep, keep_file
-from workflows.models import Account, Case, CaseEvent, FollowUp, Outbound, Person, WebBubble
+from workflows.models import Account, Case, CaseEvent, FollowUp, Inbound, Outbound, Person, WebBubble
 from workflows.policy.lifecycle import OPEN
 from workflows.voices import checked
 
@@ -177,11 +178,25 @@ class Town:
         return "\n".join(b.text for b in bubbles)
 
     async def passes(self, *, days: float = 0, hours: float = 0) -> None:
-        """Time goes by, hour by hour, and what falls due is done in its turn."""
+        """Time goes by, hour by hour, and what falls due is done in its turn. Hours in which nothing does are left out."""
         end = self.clock.now() + timedelta(days=days, hours=hours)
         while self.clock.now() < end:
-            self.clock.set(min(end, self.clock.now() + timedelta(hours=1)))
+            self.clock.set(min(end, await self._next_hour_with_work()))
             await self.settled()
+
+    async def _next_hour_with_work(self) -> datetime:
+        """Counted from now. Only follow-ups, messages that wait for a time of day, and what is to be tried again come
+        about by themselves."""
+        waiting = (
+            select(func.min(FollowUp.due_at)).where(FollowUp.done_at.is_(None)),
+            select(func.min(Outbound.not_before)).where(Outbound.state == "waiting"),
+            select(func.min(Inbound.received_at)).where(Inbound.state == "waiting"),
+        )
+        async with self.app.database.reading() as session:
+            moments = [(await session.execute(query)).scalar() for query in waiting]
+        now = self.clock.now()
+        wait = min((moment for moment in moments if moment is not None), default=now + timedelta(days=366)) - now
+        return now + timedelta(hours=max(1, math.ceil(wait / timedelta(hours=1))))
 
     async def settled(self) -> None:
         """Until nothing is due, waiting or undelivered."""

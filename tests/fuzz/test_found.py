@@ -33,9 +33,9 @@ class Lamps:
 
 
 @pytest.fixture
-async def town(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(demo_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """The demo neighbourhood, on either database, with a reader that costs nothing."""
-    async with Town.opened(settings_for(database_url, tmp_path), Lamps()) as there:
+    async with Town.opened(settings_for(demo_url, tmp_path), Lamps()) as there:
         yield there
 
 

@@ -44,9 +44,9 @@ class NobodyReads:
 
 
 @pytest.fixture
-async def here(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+async def here(demo_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """The demo neighbourhood on either kind of database."""
-    async with Town.opened(settings_for(database_url, tmp_path), NobodyReads()) as opened:
+    async with Town.opened(settings_for(demo_url, tmp_path), NobodyReads()) as opened:
         yield opened
 
 

@@ -42,9 +42,9 @@ class ReadsByWord:
 
 
 @pytest.fixture
-async def town(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(demo_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """The demo neighbourhood on a Tuesday, with one case."""
-    async with Town.opened(settings_for(database_url, tmp_path), ReadsByWord(), TUESDAY) as opened:
+    async with Town.opened(settings_for(demo_url, tmp_path), ReadsByWord(), TUESDAY) as opened:
         await opened.says("td-resident", LIGHT)
         yield opened
 
@@ -112,11 +112,9 @@ async def test_several_processes_send_one_picture_and_leave_no_file_behind(postg
             await other.database.close()
 
 
-async def test_without_a_typeface_or_with_pictures_off_the_text_goes_out_alone(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_without_a_typeface_or_with_pictures_off_the_text_goes_out_alone(demo_url: str, tmp_path: Path) -> None:
     for number, digest in enumerate(({"font": str(tmp_path / "none.ttf")}, {"card": False})):
-        settings = settings_for(database_url, tmp_path, digest=digest)
+        settings = settings_for(demo_url, tmp_path, digest=digest)
         async with Town.opened(settings, ReadsByWord(), TUESDAY) as town:
             await _on(town, MONDAY + timedelta(weeks=number))
             bubble = (await _digests(town, "td-secretary"))[-1]

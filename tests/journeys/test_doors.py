@@ -39,11 +39,11 @@ SECRETS = (b"SECRETMAKER", b"SECRETCOMMENT", b"SECRETXMP", b"SECRETICC", b"Exif"
 
 
 @pytest.fixture(name="town")
-async def quiet_town(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+async def quiet_town(demo_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     """A town whose reader is away: nothing here needs to be understood. It is no demo: a chat is opened by its cookie."""
     limits = getattr(request, "param", {})
-    demo = settings_for(database_url, tmp_path)
-    real = settings_for(database_url, tmp_path, demo={"enabled": False}, limits=limits)
+    demo = settings_for(demo_url, tmp_path)
+    real = settings_for(demo_url, tmp_path, demo={"enabled": False}, limits=limits)
     async with RasaClient("http://127.0.0.1:9", "none", timeout_seconds=0.5) as away, Town.opened(demo, away) as town:
         town.app = App(real, clock=town.clock, understander=away, database=town.app.database)
         await town.app.prepare()

@@ -26,9 +26,9 @@ PLACES = ("3号楼2单元楼道灯不亮了", "5号楼1单元下水道往外冒�
 
 
 @pytest.fixture(name="town")
-async def limited_town(database_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
+async def limited_town(demo_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
     """A town with low limits."""
-    async with Town.opened(settings_for(database_url, tmp_path, limits=FEW), reader) as town:
+    async with Town.opened(settings_for(demo_url, tmp_path, limits=FEW), reader) as town:
         yield town
 
 

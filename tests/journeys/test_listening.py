@@ -109,12 +109,12 @@ async def test_reporting_for_an_elderly_neighbour_records_name_and_consent(town:
 
 
 @pytest.fixture
-async def night(database_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
+async def night(demo_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[Town]:
     """Eleven at night, on a database that was filled as a demo and now runs in earnest: quiet hours are kept."""
-    settings = settings_for(database_url, tmp_path)
+    settings = settings_for(demo_url, tmp_path)
     async with Town.opened(settings, reader):
         pass
-    earnest = settings_for(database_url, tmp_path, demo={"enabled": False})
+    earnest = settings_for(demo_url, tmp_path, demo={"enabled": False})
     async with Town.opened(earnest, reader, datetime(2026, 11, 24, 15, 0, tzinfo=UTC)) as opened:
         yield opened
 

@@ -169,10 +169,10 @@ class Switchable:
 
 
 @pytest.fixture
-async def switched(database_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[tuple[Town, Switchable]]:
+async def switched(demo_url: str, tmp_path: Path, reader: RasaClient) -> AsyncIterator[tuple[Town, Switchable]]:
     """A town whose NLU can be switched off."""
     switch = Switchable(reader)
-    async with Town.opened(settings_for(database_url, tmp_path), switch) as opened:
+    async with Town.opened(settings_for(demo_url, tmp_path), switch) as opened:
         yield opened, switch
 
 

@@ -25,6 +25,7 @@ from bot.operating.stopping import Stop, serve
 from bot.processes.roles import ProcessRole
 from nlu.understanding import Entity, Understanding
 from tests.conftest import fresh_postgres, settings_for
+from tests.processes.conftest import CUT_THE_LINE
 from tests.town import TUESDAY
 from workflows.case_file import CLOCK
 from workflows.models import Case, CaseEvent, FollowUp, Inbound, Outbound, WebBubble
@@ -281,9 +282,7 @@ async def test_a_page_whose_process_was_deaf_for_a_while_is_told_to_come_back_an
         async with connect(address) as socket:
             await _open(socket, "1001")
             async with work.database.writing() as session:
-                await session.execute(
-                    text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-                )
+                await session.execute(text(CUT_THE_LINE))
             await says(work, "1001", 1, "谢谢")
             with pytest.raises(ConnectionClosed) as closed:
                 await _heard(socket, lambda _: False)

@@ -46,9 +46,9 @@ async def start() -> datetime:
 
 
 @pytest.fixture
-async def town(database_url: str, tmp_path: Path, start: datetime) -> AsyncIterator[Town]:
+async def town(migrated_url: str, tmp_path: Path, start: datetime) -> AsyncIterator[Town]:
     """The demo neighbourhood, with plain words understood."""
-    async with Town.opened(settings_for(database_url, tmp_path), Words(), start) as opened:
+    async with Town.opened(settings_for(migrated_url, tmp_path), Words(), start) as opened:
         yield opened
 
 

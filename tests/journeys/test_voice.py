@@ -40,9 +40,9 @@ def ear() -> Ear:
 
 
 @pytest.fixture
-async def listening_town(database_url: str, tmp_path: Path, reader: RasaClient, ear: Ear) -> AsyncIterator[Town]:
+async def listening_town(demo_url: str, tmp_path: Path, reader: RasaClient, ear: Ear) -> AsyncIterator[Town]:
     """The neighbourhood with a speech engine installed."""
-    async with Town.opened(settings_for(database_url, tmp_path), reader, speech=ear) as opened:
+    async with Town.opened(settings_for(demo_url, tmp_path), reader, speech=ear) as opened:
         yield opened
 
 

@@ -8,6 +8,7 @@ import pytest
 from bot.settings import Settings
 from nlu.understanding import Entity, Understanding
 from tests.conftest import fresh_postgres, settings_for
+from tests.databases import drop_postgres
 from tests.town import Town
 
 LIGHT = "富邦小区5号楼2单元楼道灯不亮"
@@ -32,17 +33,20 @@ class Reader:
 
 
 @pytest.fixture
-def here(database_url: str, tmp_path: Path) -> Settings:
+def here(demo_url: str, tmp_path: Path) -> Settings:
     """The place that is backed up."""
-    return settings_for(database_url, tmp_path / "here")
+    return settings_for(demo_url, tmp_path / "here")
 
 
 @pytest.fixture
-async def there(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+async def there(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Settings]:
     """A fresh place of the same kind."""
     if engine == "sqlite":
-        return settings_for(f"sqlite+aiosqlite:///{tmp_path / 'there' / 'town.db'}", tmp_path / "there")
-    return settings_for(await fresh_postgres(request.getfixturevalue("postgres_url")), tmp_path / "there")
+        yield settings_for(f"sqlite+aiosqlite:///{tmp_path / 'there' / 'town.db'}", tmp_path / "there")
+        return
+    url = await fresh_postgres(request.getfixturevalue("postgres_url"))
+    yield settings_for(url, tmp_path / "there")
+    await drop_postgres(url)
 
 
 @pytest.fixture

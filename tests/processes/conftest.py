@@ -8,20 +8,20 @@ import pytest
 from sqlalchemy import text
 
 from bot.processes.bell import Line
-from tests.conftest import fresh_postgres
+from tests.databases import Templates, with_tables
 from workflows.database import Database
 
 PATIENCE = 60  # seconds that a condition may take on a busy machine
+# Of this database alone: other tests may be at work on the same server.
+CUT_THE_LINE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE 'LISTEN%' AND datname = current_database()"""
 
 
 @pytest.fixture
-async def shared(postgres_url: str) -> str:
+async def shared(postgres_url: str, templates: Templates) -> AsyncIterator[str]:
     """A database with its tables."""
-    url = await fresh_postgres(postgres_url)
-    database = Database(url)
-    await database.migrate()
-    await database.close()
-    return url
+    async with templates.postgres("tables", with_tables, postgres_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -63,5 +63,9 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 async def somebody_waits(database: Database) -> bool:
     """Whether a transaction waits for a lock that another one has."""
     async with database.reading() as session:
-        found = await session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        found = await session.execute(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+        )
         return bool(found.scalar_one())

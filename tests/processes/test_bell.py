@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from bot.processes.bell import INBOX, MOST_BYTES, OUTBOX, Line, LineDown, ring
 from bot.processes.claims import ChatClaims
-from tests.processes.conftest import PATIENCE, open_line, until
+from tests.processes.conftest import CUT_THE_LINE, PATIENCE, open_line, until
 from workflows.database import Database
 
 
@@ -64,9 +64,7 @@ async def test_a_line_that_was_cut_comes_back_and_says_that_something_may_have_b
     async with open_line(two, hearing(INBOX, heard), lambda line: line.on_return(lambda: returned.put_nowait(None))):
         await asyncio.wait_for(returned.get(), PATIENCE)
         async with one.writing() as session:
-            await session.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-            )
+            await session.execute(text(CUT_THE_LINE))
         await asyncio.wait_for(returned.get(), PATIENCE)
         async with one.writing() as session:
             await ring(session, INBOX, "again")

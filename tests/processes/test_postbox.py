@@ -138,10 +138,9 @@ async def test_bubbles_of_a_chat_get_each_number_once(one: Database, two: Databa
 
 
 @pytest.fixture
-async def database(database_url: str) -> Any:
+async def database(migrated_url: str) -> Any:
     """Either kind."""
-    opened = Database(database_url)
-    await opened.migrate()
+    opened = Database(migrated_url)
     yield opened
     await opened.close()
 

@@ -14,9 +14,8 @@ NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.migrate()
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    opened = Database(migrated_url)
     async with opened.writing() as session:
         community = Community(name="社区", code="SQ", kind="city")
         session.add(community)

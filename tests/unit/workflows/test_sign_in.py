@@ -17,9 +17,8 @@ WORKER, RESIDENT = 1, 2
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.migrate()
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    opened = Database(migrated_url)
     async with opened.writing() as session:
         session.add(Community(id=1, name="社区", code="SQ", kind="city"))
         await session.flush()
