@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.case_file import Rules
 from workflows.digest import Digests
-from workflows.models import CaseEvent
+from workflows.models import CaseEvent, Patrol
 from workflows.policy.clocks import due_at
 from workflows.policy.lifecycle import CLOSED, Action, Rung, Status
 from workflows.policy.measures import AGAIN, Measures
@@ -36,6 +36,15 @@ _STANDS = {
     Action.PLAN: "with_department_planned",
     Action.OVERDUE: "with_department_overdue",
 }
+_DEEDS = {
+    Action.PROPOSE_WHISTLE: "whistles_asked",
+    Action.SEND_BACK: "whistles_sent_back",
+    Action.KEEP: "whistles_kept",
+    Action.SUSPEND: "suspended",
+    Action.ROUND_DUE: "upkeep_due",
+    Action.ROUND_DONE: "upkeep_done",
+    Action.ROUND_MISSED: "upkeep_missed",
+}
 # A change of hands starts the step's clock anew, and so do these; a pause for the resident does not.
 _ANEW = frozenset({Action.TAKE_ON, Action.CONVENE, Action.PLAN, Action.ROUTE})
 _PAUSED = frozenset({Status.WAITING_FOR_RESIDENT, Status.SUSPENDED})
@@ -58,6 +67,7 @@ class Story:
     category: str
     where: tuple[str, str, str]  # estate, building, place
     proactive: bool
+    recurs: bool
     events: list[CaseEvent] = field(default_factory=list)
 
     @classmethod
@@ -75,6 +85,7 @@ class Story:
             category=event.data["category"],
             where=_where(event.data),
             proactive=bool(event.data.get("proactive")),
+            recurs="recurrence_of" in event.data,
         )
 
     @property
@@ -104,15 +115,23 @@ class Story:
             self.where = _where(event.data)
 
 
-async def read(session: AsyncSession, communities: Iterable[int], rules: Rules) -> list[Story]:
-    """Every case of these communities, from its events alone.
+@dataclass(frozen=True)
+class Round:
+    """巡查: one round of the grid. Without findings it belongs to no case; its record is its history."""
+
+    community_id: int
+    at: datetime
+    clean: bool
+
+
+async def read(session: AsyncSession, communities: Iterable[int], rules: Rules) -> list[Story | Round]:
+    """Every case of these communities, from its events alone, and every round that was walked there.
 
     Raises:
         BrokenHistory: the events of a case do not follow from each other.
     """
-    rows = await session.execute(
-        select(CaseEvent).where(CaseEvent.community_id.in_(list(communities))).order_by(CaseEvent.id)
-    )
+    here = list(communities)
+    rows = await session.execute(select(CaseEvent).where(CaseEvent.community_id.in_(here)).order_by(CaseEvent.id))
     stories: dict[int, Story] = {}
     for event in rows.scalars():
         if event.action == Action.OPEN and event.case_id not in stories:
@@ -120,23 +139,31 @@ async def read(session: AsyncSession, communities: Iterable[int], rules: Rules) 
         if event.case_id not in stories:
             raise BrokenHistory(f"case {event.case_id}: its first event is {event.action}, not {Action.OPEN}")
         stories[event.case_id].tell(event)
-    return list(stories.values())
+    walked = await session.execute(select(Patrol).where(Patrol.community_id.in_(here)).order_by(Patrol.id))
+    rounds = [Round(patrol.community_id, patrol.at, not patrol.findings) for patrol in walked.scalars()]
+    return [*stories.values(), *rounds]
 
 
 def _where(data: Mapping[str, str]) -> tuple[str, str, str]:
     return data.get("estate", ""), data.get("building", ""), data.get("place", "")
 
 
-def count(stories: Sequence[Story], start: datetime, end: datetime, now: datetime) -> Measures:
+def count(records: Sequence[Story | Round], start: datetime, end: datetime, now: datetime) -> Measures:
     """The measures of a span, counted by hand."""
+    stories = [record for record in records if isinstance(record, Story)]
     tally: Counter[str] = Counter()
     by_category: Counter[str] = Counter()
     by_estate: Counter[str] = Counter()
     refused_by: Counter[str] = Counter()
+    for record in records:
+        if isinstance(record, Round) and start <= record.at < end:
+            tally["patrols"] += 1
+            tally["patrols_clean"] += record.clean
     for story in stories:
         if start <= story.opened_at < end:
             tally["opened"] += 1
             tally["proactive"] += story.proactive
+            tally["recurrences"] += story.recurs
             by_category[story.category] += 1
             by_estate[story.where[0]] += 1
         known = [event for event in story.events if event.at < end]
@@ -144,6 +171,7 @@ def count(stories: Sequence[Story], start: datetime, end: datetime, now: datetim
             _state(story, known, start, min(end, now), tally)
             _words(known, start, tally)
             _departments(known, start, tally, refused_by)
+            _deeds(known, start, tally)
     return Measures(
         **tally,
         by_category=dict(by_category),
@@ -208,6 +236,15 @@ def _departments(known: Sequence[CaseEvent], start: datetime, tally: Counter[str
             tally[_ANSWERS[Action(event.action)]] += 1
             if event.action == Action.REFUSE:
                 refused_by[event.data.get("refused_by", "")] += 1
+
+
+def _deeds(known: Sequence[CaseEvent], start: datetime, tally: Counter[str]) -> None:
+    for event in known:
+        if event.at < start:
+            continue
+        if Action(event.action) in _DEEDS:
+            tally[_DEEDS[Action(event.action)]] += 1
+        tally["links_answered"] += "signed" in event.data
 
 
 def _repeats(stories: Sequence[Story], start: datetime, end: datetime) -> int:

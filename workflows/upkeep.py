@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import select
 
 from workflows.acting import Missing
-from workflows.case_file import CaseFile, CaseNotFound
+from workflows.case_file import SYSTEM, CaseFile, CaseNotFound
 from workflows.models import Case, FollowUp, UpkeepPlan, UpkeepTask
 from workflows.notices import Notice, NoticeKind
 from workflows.people import OFFICE_ROLES, Colleague
@@ -137,6 +137,7 @@ class Upkeep:
             return
         if task.asked_at is None:
             task.asked_at = self._file.now
+            await self._note(plan, Action.ROUND_DUE, task)
             await self._tell_workers(plan, NoticeKind.UPKEEP_TASK, task=task.id)
             follow_up.done_at = None
             follow_up.due_at = max(
@@ -144,6 +145,7 @@ class Upkeep:
             )
             return
         task.missed_at = self._file.now
+        await self._note(plan, Action.ROUND_MISSED, task)
         data = {"task": task.id, "day": task.due_on.isoformat()}
         case = await self._file.case(plan.case_id)
         office = await self._file.people.at_rung(case, Rung.COMMUNITY)
@@ -200,13 +202,13 @@ class Upkeep:
         if task is None:
             raise CaseNotFound(task_id)
         plan = await self._file.session.get_one(UpkeepPlan, task.plan_id)
-        await self._authorise(person_id, plan)
+        role = await self._authorise(person_id, plan)
         if task.done_at is not None:
             raise Missing("upkeep.done_before")
         if not photos and not note.strip():
             raise Missing("need.round_photo")
         task.done_at, task.done_by, task.note, task.photos = self._file.now, person_id, note, list(photos)
-        await self._file.session.flush()
+        await self._note(plan, Action.ROUND_DONE, task, by=person_id, role=role)
         case = await self._file.case(plan.case_id)
         view = await self.view(plan)
         following = view.next_on.isoformat() if view.next_on is not None else ""
@@ -215,10 +217,24 @@ class Upkeep:
         )
         return view
 
+    async def _note(
+        self, plan: UpkeepPlan, action: Action, task: UpkeepTask, *, by: int | None = None, role: str = SYSTEM
+    ) -> None:
+        """What became of a round stands in the history of the case, also long after it was closed."""
+        case = await self._where_it_went(await self._file.case(plan.case_id))
+        day = task.due_on
+        note, data = f"{plan.work}，{day.month}月{day.day}日", {"task": task.id, "day": day.isoformat()}
+        await self._file.move(case, action, by=by, role=role, note=note, data=data)
+
+    async def _where_it_went(self, case: Case) -> Case:
+        """The case itself; of a merged one, that in which people find it now."""
+        while case.merged_into is not None:
+            case = await self._file.case(case.merged_into)
+        return case
+
     async def _news(self, case: Case, plan: UpkeepPlan, /, **data: object) -> None:
         """For who reported it, also long after the case was closed; of a merged one, those of the case it went into."""
-        if case.merged_into is not None:
-            case = await self._file.case(case.merged_into)
+        case = await self._where_it_went(case)
         unit = self._file.directory.unit(plan.unit_id).name
         await self._file.tell_reporters(case, NoticeKind.UPKEEP_NEWS, unit=unit, **data)
 
@@ -279,18 +295,20 @@ class Upkeep:
         await self._authorise(person_id, plan)
         return plan
 
-    async def _authorise(self, person_id: int, plan: UpkeepPlan) -> None:
-        """The unit that has promised it, the community's office, and the grid; nobody whom the case is about."""
+    async def _authorise(self, person_id: int, plan: UpkeepPlan) -> Role:
+        """In which post: of the unit that has promised it, the community's office, the grid; nobody whom it is about."""
         case = await self._file.case(plan.case_id, lock=False)
         posts = await self._file.people.posts(person_id)
-        theirs = any(
-            post.unit_id == plan.unit_id
+        theirs = [
+            Role(post.role)
+            for post in posts
+            if post.unit_id == plan.unit_id
             or (Role(post.role) in OFFICE_ROLES and post.community_id == plan.community_id)
             or (Role(post.role) is Role.GRID_WORKER and post.grid_id is not None and post.grid_id == case.grid_id)
-            for post in posts
-        )
+        ]
         if not theirs or person_id in await self._file.people.excluded(case):
             raise CaseNotFound(plan.id)
+        return theirs[0]
 
     # ---- looking
 

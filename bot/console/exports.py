@@ -172,6 +172,20 @@ def measure_rows(measures: Measures) -> list[tuple[str, int | str, str]]:
         ("部门答复有计划", measures.whistles_planned, ""),
         ("部门退回", measures.whistles_refused, ""),
         ("期末在部门", measures.whistles_open, ""),
+        ("期末在部门超时", measures.with_department_overdue, ""),
+        ("期末在部门有计划", measures.with_department_planned, ""),
+        ("网格申请吹哨", measures.whistles_asked, ""),
+        ("审核退回问一句", measures.whistles_sent_back, ""),
+        ("审核后社区自己办", measures.whistles_kept, ""),
+        ("部门由链接答复", measures.links_answered, ""),
+        ("居民退回", measures.reopened, ""),
+        ("解决后又犯", measures.recurrences, ""),
+        ("挂账", measures.suspended, ""),
+        ("巡查趟数", measures.patrols, ""),
+        ("巡查没发现问题的趟数", measures.patrols_clean, ""),
+        ("定期维护到期", measures.upkeep_due, ""),
+        ("定期维护做了", measures.upkeep_done, ""),
+        ("定期维护漏了", measures.upkeep_missed, ""),
     ]
 
 

@@ -99,6 +99,9 @@ _DONE = {
     Action.REFUSE_SUSPENSION: "不同意挂账",
     Action.WAKE: "恢复办理",
     Action.UPKEEP: "约定定期维护",
+    Action.ROUND_DUE: "到了定期维护的日子",
+    Action.ROUND_DONE: "定期维护做了一次",
+    Action.ROUND_MISSED: "定期维护没有按时做",
 }
 
 

@@ -243,9 +243,9 @@ def _community(digest: CommunityDigest) -> tuple[list[str], list[str]]:
 
 def _rounds(digest: CommunityDigest) -> list[str]:
     """Patrols and seasonal contracts, where there were any."""
-    walked = _parts((digest.patrols, "巡查{}趟"), (digest.patrols_clean, "没发现问题的{}趟"))
-    owed = len(digest.upkeep_late)
-    kept = _parts((digest.upkeep_done, "定期维护做了{}次"), (digest.upkeep_missed, "漏了{}次"), (owed, "还欠{}次"))
+    now, owed = digest.measures, len(digest.upkeep_late)
+    walked = _parts((now.patrols, "巡查{}趟"), (now.patrols_clean, "没发现问题的{}趟"))
+    kept = _parts((now.upkeep_done, "定期维护做了{}次"), (now.upkeep_missed, "漏了{}次"), (owed, "还欠{}次"))
     both = "；".join(part for part in (walked, kept) if part)
     return [both] if both else []
 

@@ -80,7 +80,8 @@ async def test_rounds_and_what_was_found_on_them_are_counted_in_the_digest(town:
         week = Week.of(town.clock.now(), town.app.settings.zone)
         digests = await town.app.office(session).digests.for_person(secretary.id, week)
     (digest,) = [one for one in digests if isinstance(one, CommunityDigest)]
-    assert (digest.patrols, digest.patrols_clean, digest.measures.proactive) == (2, 1, 2)
+    now = digest.measures
+    assert (now.patrols, now.patrols_clean, now.proactive) == (2, 1, 2)
     first, detail = render(digest)
     assert "巡查2趟" in first + detail and "未诉先办2件" in first + detail
 

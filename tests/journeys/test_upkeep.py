@@ -54,6 +54,10 @@ async def test_a_plan_that_repeats_is_kept_confirmed_with_a_photo_and_told_each_
     assert any(bubble.photo for bubble in await town.bubbles("td-resident"))
     (done,) = await town.rows(UpkeepTask, UpkeepTask.done_at.is_not(None))
     assert done.photos == [media.id for media in await town.rows(Media, Media.audience == "")]
+    await town.says("td-secretary", (await town.only_case()).number)
+    record = await town.taps("td-secretary", "看经过")
+    assert "到了定期维护的日子：喷药，12月1日" in record
+    assert "定期维护做了一次：喷药，12月1日" in record
     await town.keeps_its_promises()
 
 
@@ -65,6 +69,7 @@ async def test_a_missed_round_raises_itself_and_can_still_be_done_late(town: Tow
     assert "没有做" in told and WATER in told
     assert "还没有确认" in await town.heard("td-resident")
     (missed,) = await town.rows(UpkeepTask, UpkeepTask.missed_at.is_not(None))
+    assert (await town.actions(await town.only_case()))[-2:] == ["round_due", "round_missed"]
     digest = await town.says("td-secretary", "/digest 本周")
     assert "漏了1次" in digest and "还欠1次" in digest
     await town.taps("td-secretary", "做好了")  # the community confirms for them

@@ -23,12 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from workflows.digest.sources import Sources, within
-from workflows.models import Case, CaseEvent, Whistle
+from workflows.models import AnswerLink, Case, CaseEvent, Patrol, UpkeepTask, Whistle
 from workflows.policy.lifecycle import CLOSED, OPEN, Action, Rung, Status
 from workflows.policy.measures import (
     AGAIN,
     ANSWERS,
     AT_DEPARTMENT,
+    DEEDS,
     KEEPS_THE_CLOCK,
     MARKERS,
     SENT_BACK,
@@ -109,26 +110,32 @@ class _Span:
 
     async def measures(self) -> Measures:
         counted: dict[str, Any] = {}
-        for part in (self.opened, self.ended, self.standing, self.said, self._sent_back, self._whistles):
+        parts = (
+            self.opened, self.ended, self.standing, self.said, self._sent_back, self._whistles, self._deeds,
+            self._rounds, self._upkeep,
+        )  # fmt: skip
+        for part in parts:
             counted |= await part()
         return Measures(**counted, repeats=await self._repeats())
 
     async def opened(self) -> dict[str, Any]:
         """What was reported, of which kind and where."""
-        columns = (Case.category, Case.estate_text, Case.proactive)
+        columns = (Case.category, Case.estate_text, Case.proactive, Case.recurrence_of.is_not(None))
         by_category: Counter[str] = Counter()
         by_estate: Counter[str] = Counter()
-        opened = proactive = 0
-        for category, estate, patrol, number in await self._grouped(
+        opened = proactive = recurrences = 0
+        for category, estate, patrol, again, number in await self._grouped(
             columns, Case.community_id.in_(self._communities), within(Case.opened_at, self._start, self._end)
         ):
             by_category[category] += number
             by_estate[estate] += number
             opened += number
             proactive += number if patrol else 0
+            recurrences += number if again else 0
         return {
             "opened": opened,
             "proactive": proactive,
+            "recurrences": recurrences,
             "by_category": dict(by_category),
             "by_estate": dict(by_estate),
         }
@@ -347,6 +354,43 @@ class _Span:
             "whistles_refused": counted[Action.REFUSE],
             "refused_by": dict(refused),
         }
+
+    async def _deeds(self) -> dict[str, int]:
+        """What was done with whistles before they were blown, what was laid aside, and answers by link."""
+        rows = await self._grouped((CaseEvent.action,), *self._happened(), CaseEvent.action.in_(DEEDS))
+        done = Counter({action: number for action, number in rows})
+        links = select(func.count()).where(
+            AnswerLink.community_id.in_(self._communities), within(AnswerLink.used_at, self._start, self._end)
+        )
+        return {
+            "whistles_asked": done[Action.PROPOSE_WHISTLE],
+            "whistles_sent_back": done[Action.SEND_BACK],
+            "whistles_kept": done[Action.KEEP],
+            "suspended": done[Action.SUSPEND],
+            "links_answered": await self._number(links),
+        }
+
+    async def _rounds(self) -> dict[str, int]:
+        """Patrols, and those of them on which nothing was found."""
+        rows = await self._session.execute(
+            select(Patrol.findings).where(
+                Patrol.community_id.in_(self._communities), within(Patrol.at, self._start, self._end)
+            )
+        )
+        found = [bool(findings) for findings in rows.scalars()]
+        return {"patrols": len(found), "patrols_clean": found.count(False)}
+
+    async def _upkeep(self) -> dict[str, int]:
+        """Rounds of seasonal contracts, by when they were asked for, done and given up."""
+        moments = {
+            "upkeep_due": UpkeepTask.asked_at,
+            "upkeep_done": UpkeepTask.done_at,
+            "upkeep_missed": UpkeepTask.missed_at,
+        }
+        counts = [func.count(case((within(at, self._start, self._end), 1))) for at in moments.values()]
+        here = UpkeepTask.community_id.in_(self._communities)
+        row = (await self._session.execute(select(*counts).where(here))).one()
+        return dict(zip(moments, row, strict=True))
 
     def _happened(self) -> tuple[ColumnElement[bool], ...]:
         """The events of the span."""

@@ -86,6 +86,9 @@ class Action(StrEnum):
     ROUTE = "route"
     MERGE = "merge"
     UPKEEP = "upkeep"  # a plan that repeats was promised with it
+    ROUND_DUE = "round_due"  # of such a plan: its day has come; also long after the case was closed
+    ROUND_DONE = "round_done"
+    ROUND_MISSED = "round_missed"
     ABSORB = "absorb"  # another case was merged into this one
     SPLIT = "split"  # a second matter was taken out of this one
 
@@ -99,6 +102,7 @@ class To(StrEnum):
 
 
 CLOSED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED, Status.WITHDRAWN, Status.MERGED})
+ROUNDS = frozenset({Action.ROUND_DUE, Action.ROUND_DONE, Action.ROUND_MISSED})
 STATUS_OF = {
     Rung.GRID_BRANCH: Status.WITH_GRID,
     Rung.PROPERTY: Status.WITH_PROPERTY,
@@ -200,6 +204,9 @@ for _status in OPEN:
         Action.ABSORB,
         Action.SPLIT,
     ):
+        TRANSITIONS[_status, _action] = To.SAME
+for _status in Status:  # 定期维护 outlives the case that it was promised with
+    for _action in ROUNDS:
         TRANSITIONS[_status, _action] = To.SAME
 
 

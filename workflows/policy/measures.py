@@ -17,6 +17,8 @@ WORDS = (
     Action.CLOSE_UNFOUNDED,
 )
 SENT_BACK = (Action.JUDGE_PARTLY, Action.JUDGE_NOT, Action.REOPEN)
+# 吹哨 asked for, reviewed without one; 挂账: counted as they happened.
+DEEDS = (Action.PROPOSE_WHISTLE, Action.SEND_BACK, Action.KEEP, Action.SUSPEND)
 ANSWERS = (Action.REPORT_RESULT, Action.PLAN, Action.REFUSE)
 # The last of these tells how a matter stands that a department has: called, promised, or past its day.
 MARKERS = (Action.BLOW_WHISTLE, Action.REPORT_RESULT, Action.PLAN, Action.OVERDUE)
@@ -48,6 +50,9 @@ KEEPS_THE_CLOCK = (
     Action.SUSPEND,  # paused, and then it goes on
     Action.WAKE,
     Action.UPKEEP,
+    Action.ROUND_DUE,
+    Action.ROUND_DONE,
+    Action.ROUND_MISSED,
     Action.ABSORB,
     Action.SPLIT,
 )
@@ -104,6 +109,17 @@ class Measures:
     with_department: int = 0  # at the end: waiting for the department's first word
     with_department_planned: int = 0
     with_department_overdue: int = 0
+    whistles_asked: int = 0  # by the grid, for the community to review: 申请吹哨
+    whistles_sent_back: int = 0  # reviewed, with a question first
+    whistles_kept: int = 0  # reviewed, and solved by the community itself
+    links_answered: int = 0  # answers of departments that have no account here
+    patrols: int = 0  # rounds of the grid
+    patrols_clean: int = 0  # of these, without findings
+    recurrences: int = 0  # opened as what was solved and is back
+    suspended: int = 0  # 挂账
+    upkeep_due: int = 0  # rounds of seasonal contracts that were asked for
+    upkeep_done: int = 0  # also those that come late
+    upkeep_missed: int = 0  # the day has gone by without a word
 
     @property
     def quiet(self) -> bool:
@@ -121,6 +137,15 @@ class Measures:
                 self.whistles_solved,
                 self.whistles_planned,
                 self.whistles_refused,
+                self.whistles_asked,
+                self.whistles_sent_back,
+                self.whistles_kept,
+                self.links_answered,
+                self.patrols,
+                self.suspended,
+                self.upkeep_due,
+                self.upkeep_done,
+                self.upkeep_missed,
             )
         )
 

@@ -1,14 +1,13 @@
 """The community's digest: the numbers beside those of the week before, and what waits for a decision now."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import or_, select
 
 from workflows.digest.counting import Counting
 from workflows.digest.lines import NO_CASES, SHOWN, Listing, Tally, late_step, late_whole, listing, tallies
-from workflows.digest.sources import Sources, within
-from workflows.models import Case, Patrol, UpkeepPlan, UpkeepTask
+from workflows.digest.sources import Sources
+from workflows.models import Case, UpkeepPlan, UpkeepTask
 from workflows.policy.audiences import Audience
 from workflows.policy.lifecycle import Status
 from workflows.policy.measures import NOTHING, Measures
@@ -33,10 +32,6 @@ class CommunityDigest:
     overdue_here: int = 0  # of at_community, past the community's own time
     overdue: Listing = NO_CASES  # past the resident's deadline, whoever has them
     over: bool = True  # the week had ended when this was composed
-    patrols: int = 0  # rounds of the week
-    patrols_clean: int = 0  # of these, without findings
-    upkeep_done: int = 0  # rounds of seasonal contracts that were due in the week
-    upkeep_missed: int = 0
     upkeep_late: tuple[str, ...] = ()  # missed and still not done: what, and whose
     suspended: Listing = NO_CASES  # 挂账
 
@@ -75,7 +70,7 @@ async def community_digest(sources: Sources, counting: Counting, person_id: int,
         overdue=listing(sources, [row for row in pressing if late_whole(row, sources.now)]),
         over=sources.over(week),
         suspended=listing(sources, await _suspended(sources, person_id, community)),
-        **await _rounds(sources, community, week),
+        upkeep_late=await _still_owed(sources, community),
     )
 
 
@@ -83,39 +78,23 @@ async def _suspended(sources: Sources, person_id: int, community: int) -> list[C
     return await sources.open_cases(person_id, Case.community_id == community, Case.status == Status.SUSPENDED)
 
 
-async def _rounds(sources: Sources, community: int, week: Week) -> dict[str, Any]:
-    """Patrols of the week, and the rounds of seasonal contracts whose day was in it."""
+async def _still_owed(sources: Sources, community: int) -> tuple[str, ...]:
+    """Rounds of seasonal contracts that were missed and not made up for; what, and whose."""
     rows = await sources.session.execute(
-        select(Patrol.findings).where(Patrol.community_id == community, within(Patrol.at, week.start, week.end))
-    )
-    found = [bool(findings) for findings in rows.scalars()]
-    zone = sources.rules.zone
-    first, after = week.start.astimezone(zone).date(), week.end.astimezone(zone).date()
-    tasks = (
-        await sources.session.execute(
-            select(UpkeepTask.due_on, UpkeepTask.done_at, UpkeepTask.missed_at, UpkeepPlan.work, UpkeepPlan.unit_id)
-            .join(UpkeepPlan, UpkeepPlan.id == UpkeepTask.plan_id)
-            .where(UpkeepTask.community_id == community, UpkeepPlan.state != "ended")
-            .where(or_(and_(UpkeepTask.due_on >= first, UpkeepTask.due_on < after), _still_missed()))
-            .order_by(UpkeepTask.due_on)
+        select(UpkeepTask.due_on, UpkeepPlan.work, UpkeepPlan.unit_id)
+        .join(UpkeepPlan, UpkeepPlan.id == UpkeepTask.plan_id)
+        .where(
+            UpkeepTask.community_id == community,
+            UpkeepPlan.state != "ended",
+            UpkeepTask.missed_at.is_not(None),
+            UpkeepTask.done_at.is_(None),
         )
-    ).all()
-    this_week = [task for task in tasks if first <= task.due_on < after]
-    late = [task for task in tasks if task.missed_at is not None and task.done_at is None]
-    return {
-        "patrols": len(found),
-        "patrols_clean": found.count(False),
-        "upkeep_done": sum(task.done_at is not None for task in this_week),
-        "upkeep_missed": sum(task.missed_at is not None for task in this_week),
-        "upkeep_late": tuple(
-            f"{task.due_on.month}月{task.due_on.day}日 {task.work}，{sources.directory.unit(task.unit_id).name}"
-            for task in late[:SHOWN]
-        ),
-    }
-
-
-def _still_missed() -> ColumnElement[bool]:
-    return and_(UpkeepTask.missed_at.is_not(None), UpkeepTask.done_at.is_(None))
+        .order_by(UpkeepTask.due_on)
+        .limit(SHOWN)
+    )
+    return tuple(
+        f"{day.month}月{day.day}日 {work}，{sources.directory.unit(unit_id).name}" for day, work, unit_id in rows
+    )
 
 
 async def _pressing(sources: Sources, person_id: int, community: int) -> list[Case]:

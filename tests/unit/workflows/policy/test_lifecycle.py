@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflows.policy.lifecycle import CLOSED, OPEN, Action, NotPossible, Status, To, destination, possible
+from workflows.policy.lifecycle import CLOSED, OPEN, ROUNDS, Action, NotPossible, Status, To, destination, possible
 
 
 def test_what_the_property_cannot_solve_reaches_the_community() -> None:
@@ -42,7 +42,8 @@ def test_only_a_verdict_or_a_withdrawal_ends_an_open_case_at_the_hands_of_a_pers
     }  # fmt: skip
 
 
-def test_nothing_happens_to_a_closed_case_but_its_reopening() -> None:
+def test_nothing_happens_to_a_closed_case_but_its_reopening_and_the_rounds_promised_with_it() -> None:
     for status in CLOSED - {Status.MERGED}:
-        assert possible(status) == {Action.REOPEN}
-    assert possible(Status.MERGED) == frozenset()
+        assert possible(status) - ROUNDS == {Action.REOPEN}
+        assert all(destination(status, action) is To.SAME for action in ROUNDS)
+    assert possible(Status.MERGED) == ROUNDS
