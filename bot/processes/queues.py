@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from workflows.models import Inbound, Outbound
 
-# Written out: SQLite cannot know of a parameter that it is what the index is limited to.
+# Written out: SQLite cannot know of a parameter that it is what an index is limited to.
 _WAITING: ColumnElement[str] = literal_column("'waiting'")
 
 
@@ -94,7 +94,7 @@ async def put_off(session: AsyncSession, row: Inbound | Outbound, until: datetim
 
 
 def _never_tried(heads: Select[Any], table: Any, *order: Any) -> Select[Any]:
-    return heads.where(table.retry_at.is_(null())).order_by(table.retry_at, *order)
+    return heads.where(table.retry_at.is_(null())).order_by(*order)
 
 
 def _tried(heads: Select[Any], table: Any, world: datetime) -> Select[Any]:

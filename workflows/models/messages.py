@@ -9,9 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from workflows.models.base import Base, BigId
 
 
-def _waiting(name: str, *columns: str) -> Index:
-    """An index of the rows that are still to be done: as small as they are few."""
-    waiting = text("state = 'waiting'")
+def _waiting(name: str, *columns: str, tried: bool | None = None) -> Index:
+    """An index of the rows that are still to be done, perhaps only of those that were (not) tried before."""
+    which = "" if tried is None else f" AND retry_at IS {'NOT ' if tried else ''}NULL"
+    waiting = text(f"state = 'waiting'{which}")
     return Index(name, *columns, sqlite_where=waiting, postgresql_where=waiting)
 
 
@@ -21,7 +22,8 @@ class Inbound(Base):
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("channel", "update_key"),
-        _waiting("ix_inbox_due", "retry_at", "id"),
+        _waiting("ix_inbox_new", "id", tried=False),
+        _waiting("ix_inbox_again", "retry_at", tried=True),
         _waiting("ix_inbox_chat", "channel", "chat_key", "id"),
     )
 
@@ -45,7 +47,8 @@ class Outbound(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         _waiting("ix_outbox_waiting", "channel", "chat_key", "id"),
-        _waiting("ix_outbox_due", "retry_at", "not_before", "id"),
+        _waiting("ix_outbox_new", "not_before", "id", tried=False),
+        _waiting("ix_outbox_again", "retry_at", tried=True),
         Index("ix_outbox_chat", "channel", "chat_key", "id"),
     )
 
