@@ -17,7 +17,8 @@ def upgrade() -> None:
     """Forwards."""
     op.add_column("outbox", sa.Column("unsure_since", _TIME, nullable=True))
     op.add_column("outbox", sa.Column("parts_arrived", sa.Integer(), nullable=False, server_default="0"))
-    _waiting("ix_outbox_new", "outbox", ["not_before", "id"], " AND retry_at IS NULL")
+    _waiting("ix_outbox_new", "outbox", ["id"], " AND retry_at IS NULL AND not_before <= created_at")
+    _waiting("ix_outbox_later", "outbox", ["not_before"], " AND retry_at IS NULL AND not_before > created_at")
     _waiting("ix_outbox_again", "outbox", ["retry_at"], " AND retry_at IS NOT NULL")
     op.drop_index("ix_inbox_waiting", table_name="inbox")
     _waiting("ix_inbox_new", "inbox", ["id"], " AND retry_at IS NULL")
@@ -30,7 +31,7 @@ def downgrade() -> None:
     for name in ("chat", "again", "new"):
         op.drop_index(f"ix_inbox_{name}", table_name="inbox")
     _waiting("ix_inbox_waiting", "inbox", ["id"])
-    for name in ("again", "new"):
+    for name in ("again", "later", "new"):
         op.drop_index(f"ix_outbox_{name}", table_name="outbox")
     for name in ("parts_arrived", "unsure_since"):
         op.drop_column("outbox", name)
