@@ -40,6 +40,7 @@ from bot.digest_round import KIND as DIGEST
 from bot.digest_round import DigestRound
 from bot.fetching import Fetch
 from bot.http import build_http
+from bot.knocking import keep_knocking
 from bot.likeness import Nearby
 from bot.metrics import FOLLOW_UPS, NLU_READY
 from bot.pictures.week_pictures import WeekPictures, face_for
@@ -293,6 +294,7 @@ class App:
             coalesce=True,
         )
         self.scheduler.start()
+        self._background.append(keep_knocking(self.scheduler, self.settings.scheduler.tick_seconds))
         stack.push_async_callback(self._end_ticks)
 
     @asynccontextmanager

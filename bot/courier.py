@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Clock
 from bot.metrics import COURIER_LAG, SENT
 from bot.processes.leases import Alone, Desk
-from bot.processes.queues import outbox_heads, put_off, with_those_behind
+from bot.processes.queues import LONGEST_PAUSE, outbox_heads, put_off, with_those_behind
 from workflows.database import Database
 from workflows.models import Account, Outbound
 
@@ -378,6 +378,7 @@ class Courier:
                 SENT.labels(row.channel, "given_up").inc()
                 return
             pause = max(pause, self._backoff(row) if pause == timedelta(0) else pause)
+            pause = min(pause, LONGEST_PAUSE)
             await put_off(session, kept, world + pause)
         asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self.wake.set)
         SENT.labels(row.channel, "retry").inc()

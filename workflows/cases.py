@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, update
 from workflows.case_file import CaseFile, CaseNotFound, CaseView, told_of_place
 from workflows.models import Case, CaseEvent, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
+from workflows.one_opening import alone_at
 from workflows.people import Colleague
 from workflows.policy import conflict, duplicates
 from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
@@ -163,10 +164,18 @@ class Cases:
         return (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).all()
 
     async def like(self, report: NewReport, alike: Mapping[int, float] | None = None, limit: int = 2) -> list[Likeness]:
-        """Open cases nearby that may be the same problem, most alike first. `alike` is what the reader thinks of some."""
+        """Open cases nearby that may be the same problem, most alike first. `alike` is what the reader thinks of some.
+
+        Until the commit nobody else opens one: what is not found here may be opened.
+
+        Raises:
+            InHand: another process looks or opens there right now.
+        """
         address, rules = report.address, self._file.rules
         kinds = _KIN.get(report.category, frozenset()) | {report.category}
-        found = await self._around(address, address.community_id or report.community_id, kinds)
+        community_id = address.community_id or report.community_id
+        await alone_at(self._file.session, community_id, address, kinds)
+        found = await self._around(address, community_id, kinds)
         mine = duplicates.Report(report.text, report.category, address, report.ranking)
         scored = [
             (

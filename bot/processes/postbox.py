@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.processes.bell import INBOX, OUTBOX, ring
 from workflows.database import at_the_end, on_postgresql
 from workflows.models import Inbound, Outbound
+from workflows.one_opening import InHand
 
 # A digest may go to a hundred thousand chats, and the server has room for some thousand locks: chats share this many.
 _DRAWERS = 512
@@ -126,6 +127,8 @@ async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
 
 def is_busy(error: BaseException) -> bool:
     """Whether the database refused because somebody else was at the same rows: nothing is wrong, it is done again."""
+    if isinstance(error, InHand):
+        return True
     return _state(error) in ("40P01", "40001", "55P03")  # deadlock, serialization, lock not available
 
 

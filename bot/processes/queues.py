@@ -6,16 +6,17 @@ to such a chat meanwhile is looked at until the first row's next try, and put of
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal_column, null, select, union_all, update
+from sqlalchemy import ColumnElement, Select, literal_column, null, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from workflows.models import Inbound, Outbound
 
-# Written out: SQLite cannot know of a parameter that it is what the index is limited to.
+LONGEST_PAUSE = timedelta(hours=1)  # between two tries, whatever a messenger asks for
+# Written out: SQLite cannot know of a parameter that it is what an index is limited to.
 _WAITING: ColumnElement[str] = literal_column("'waiting'")
 
 
@@ -34,8 +35,8 @@ def inbox_heads(world: datetime, most: int) -> Select[Inbound]:
         .scalar_subquery()
     )
     heads = select(Inbound.id).where(Inbound.state == _WAITING, Inbound.id == first)
-    new, again = _never_tried(heads, Inbound, Inbound.id), _tried(heads, Inbound, world)
-    return _either(select(Inbound), Inbound, new.limit(most), again.limit(most)).limit(most)
+    new = heads.where(Inbound.retry_at.is_(null())).order_by(Inbound.id)
+    return _either(Inbound, [new, *_tried(heads, Inbound, world)], most)
 
 
 def outbox_heads(channels: Sequence[str], now: datetime, world: datetime, most: int) -> Select[Outbound]:
@@ -50,20 +51,25 @@ def outbox_heads(channels: Sequence[str], now: datetime, world: datetime, most: 
             other.channel == Outbound.channel,
             other.chat_key == Outbound.chat_key,
             other.state == _WAITING,
-            other.not_before <= now,
+            _may_go(other, now),
         )
         .order_by(other.id)
         .limit(1)
         .correlate(Outbound)
         .scalar_subquery()
     )
-    # An expression, or SQLite would go through everything of a channel by the other index.
+    # An expression, or SQLite would go through all that a channel has by another index.
     ours = Outbound.channel.concat("").in_(channels)
-    heads = select(Outbound.id).where(
-        Outbound.state == _WAITING, Outbound.not_before <= now, ours, Outbound.id == first
-    )
-    new, again = _never_tried(heads, Outbound, Outbound.not_before, Outbound.id), _tried(heads, Outbound, world)
-    return _either(select(Outbound), Outbound, new.limit(most), again.limit(most)).limit(most)
+    heads = select(Outbound.id).where(Outbound.state == _WAITING, ours, Outbound.id == first)
+    never_tried = heads.where(Outbound.retry_at.is_(null()))
+    new = never_tried.where(Outbound.not_before <= Outbound.created_at).order_by(Outbound.id)
+    later = never_tried.where(Outbound.not_before > Outbound.created_at, Outbound.not_before <= now)
+    return _either(Outbound, [new, later.order_by(Outbound.not_before), *_tried(heads, Outbound, world)], most)
+
+
+def _may_go(table: Any, now: datetime) -> ColumnElement[bool]:
+    """Its time has come, or it never had to wait: then it goes also where the clock was set back behind its writing."""
+    return or_(table.not_before <= now, table.not_before <= table.created_at)
 
 
 def with_those_behind(heads: Sequence[int], now: datetime, most: int) -> Select[Outbound]:
@@ -75,14 +81,14 @@ def with_those_behind(heads: Sequence[int], now: datetime, most: int) -> Select[
     return (
         select(Outbound)
         .join(first, (first.channel == Outbound.channel) & (first.chat_key == Outbound.chat_key))
-        .where(first.id.in_(heads), Outbound.state == _WAITING, Outbound.not_before <= now, Outbound.id > first.id)
+        .where(first.id.in_(heads), Outbound.state == _WAITING, _may_go(Outbound, now), Outbound.id > first.id)
         .order_by(Outbound.id)
         .limit(most)
     )
 
 
 async def put_off(session: AsyncSession, row: Inbound | Outbound, until: datetime) -> None:
-    """Let a chat wait as a whole: the row, and what stands behind it."""
+    """Let a chat wait as a whole, for LONGEST_PAUSE at most: the row, and what stands behind it."""
     table = type(row)
     await session.execute(
         update(table)
@@ -93,15 +99,14 @@ async def put_off(session: AsyncSession, row: Inbound | Outbound, until: datetim
     row.retry_at = until
 
 
-def _never_tried(heads: Select[Any], table: Any, *order: Any) -> Select[Any]:
-    return heads.where(table.retry_at.is_(null())).order_by(table.retry_at, *order)
+def _tried(heads: Select[Any], table: Any, world: datetime) -> list[Select[Any]]:
+    """Those whose pause is over, or further ahead than any pause reaches: then the clock was set back meanwhile."""
+    over = heads.where(table.retry_at <= world)
+    strayed = heads.where(table.retry_at > world + LONGEST_PAUSE)
+    return [over.order_by(table.retry_at), strayed.order_by(table.retry_at)]
 
 
-def _tried(heads: Select[Any], table: Any, world: datetime) -> Select[Any]:
-    return heads.where(table.retry_at <= world).order_by(table.retry_at)
-
-
-def _either(whole: Select[Any], table: Any, *some: Select[Any]) -> Select[Any]:
-    """Each part comes by its own stretch of the index, which one condition with an "or" would not."""
-    ids = union_all(*(select(one.subquery().c.id) for one in some))
-    return whole.where(table.id.in_(ids)).order_by(table.id)
+def _either(table: Any, some: Sequence[Select[Any]], most: int) -> Select[Any]:
+    """Each part comes by its own stretch of an index, which one condition with an "or" would not."""
+    ids = union_all(*(select(one.limit(most).subquery().c.id) for one in some))
+    return select(table).where(table.id.in_(ids)).order_by(table.id).limit(most)

@@ -23,8 +23,10 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -55,6 +57,8 @@ def configuration(url: str, storage: Path, base: str, reader_url: str) -> dict[s
     config["nlu"] |= {"url": reader_url, "timeout_seconds": 4}
     config["listening"]["draft_minutes"] = 0.25
     config["scheduler"] = {"tick_seconds": 1}
+    soon = datetime.now(ZoneInfo(config["timezone"])) + timedelta(minutes=2)  # noqa: TID251 - the digest comes in the run
+    config["digest"] |= {"weekday": f"{soon:%A}".lower(), "at": f"{soon:%H:%M}"}
     config["process"]["take_over_seconds"] = 8
     ladder = config["ladder"]
     two, ten = ({"amount": amount, "unit": "minutes", "calendar": "calendar"} for amount in (2, 10))
@@ -133,8 +137,10 @@ def told(plan: Plan, verdict: Verdict, seconds: float) -> str:
         lines.append(f"… and {len(verdict.faults) - 40} more")
     lines += [
         f"seed {plan.seed} engine {plan.engine} processes {plan.processes} seconds {seconds:.0f} "
-        f"restarts {verdict.restarts} cases {verdict.cases} events {verdict.events} replies {verdict.replies} "
-        f"again_after_a_lost_answer {verdict.after_lost_answers} most_resent_for_one_kill {verdict.most_for_one_kill}",
+        f"restarts {verdict.restarts} freezes {verdict.freezes} cases {verdict.cases} events {verdict.events} "
+        f"replies {verdict.replies} pictures {verdict.pictures} files_fetched {verdict.files} "
+        f"again_after_a_lost_answer {verdict.after_lost_answers} after_a_late_one {verdict.after_late_answers} "
+        f"digests_not_sent_twice {verdict.never_twice} most_resent_for_one_kill {verdict.most_for_one_kill}",
         verdict.line,
     ]
     return "\n".join(lines)
@@ -147,12 +153,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--processes", type=int, choices=[1, *ROLES], default=1, help="at once, on PostgreSQL")
+    parser.add_argument("--freezes", type=int, default=0, help="processes stopped beyond their lease and let go on")
     parser.add_argument("--minutes", type=float, default=60.0, help="no more kills after this")
     parser.add_argument("--keep", action="store_true", help="leave journal, database and log where they are")
     given = parser.parse_args()
     if given.processes > 1 and given.engine != "postgresql":
         parser.error("several processes need --engine postgresql")
-    plan = Plan(given.kills, given.seed, given.engine, processes=given.processes, minutes=given.minutes)
+    if given.freezes and given.processes == 1:
+        parser.error("--freezes needs --processes: somebody has to take over")
+    plan = Plan(
+        given.kills, given.seed, given.engine, processes=given.processes, freezes=given.freezes, minutes=given.minutes
+    )
     folder = Path(tempfile.mkdtemp(prefix="xiaoshao-crash-"))
     print(f"seed {plan.seed}, in {folder}", file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it early: what was started is ended, too

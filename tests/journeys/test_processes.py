@@ -26,8 +26,10 @@ from bot.processes.roles import ProcessRole
 from nlu.understanding import Entity, Understanding
 from tests.conftest import fresh_postgres, settings_for
 from tests.processes.conftest import CUT_THE_LINE
+from tests.processes.test_postbox import Holding
 from tests.town import TUESDAY
 from workflows.case_file import CLOCK
+from workflows.database import at_the_end
 from workflows.models import Case, CaseEvent, FollowUp, Inbound, Outbound, WebBubble
 
 pytestmark = pytest.mark.journey
@@ -214,6 +216,40 @@ async def test_a_case_that_another_process_changed_meanwhile_is_seen_as_it_is_on
         assert (await office.file.case(case_id, lock=False)).category == before
         assert (await office.file.case(case_id)).category == "elevator"
     await asyncio.gather(one.database.close(), two.database.close())
+
+
+async def test_two_who_report_the_same_in_one_instant_to_two_processes_make_one_case(url: str, tmp_path: Path) -> None:
+    clock = ManualClock(TUESDAY)
+    one, two = (process(url, tmp_path, clock=clock)[0] for _ in range(2))
+    await one.prepare()
+    await two.prepare()
+    for number in (1, 2):
+        await says(one, f"80000{number}", 1, "富邦小区5号楼楼道灯不亮")
+    first, second = await one.turns._heads(10)
+    holding = Holding()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_turn_that_stands_still(one, first, holding))
+        await asyncio.wait_for(holding.there.wait(), PATIENCE)  # its case is there, and nobody sees it
+        async with two.database.writing() as session:
+            await two.turns._handle(session, second.id, await two.turns._read(second))
+        [waits] = await rows(two, select(Inbound).where(Inbound.id == second.id))
+        assert (waits.state, waits.attempts, waits.error) == ("waiting", 0, "")
+        holding.may_go.set()
+    async with asyncio.timeout(PATIENCE):
+        while not await two.turns.once():  # noqa: ASYNC110 - it gave way for a tenth of a second
+            await asyncio.sleep(0.02)
+    await two.courier.drain()
+    assert len(await rows(two, select(Case.id))) == 1
+    told = await rows(two, select(Outbound).where(Outbound.chat_key == second.chat_key))
+    assert "s:1" in json.dumps([row.payload for row in told])  # the first one's case is offered
+    await asyncio.gather(one.database.close(), two.database.close())
+
+
+async def _turn_that_stands_still(app: App, row: Inbound, holding: Holding) -> None:
+    read = await app.turns._read(row)
+    async with app.database.writing() as session:
+        await app.turns._handle(session, row.id, read)
+        at_the_end(session, holding)
 
 
 # ---- the page

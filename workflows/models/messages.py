@@ -8,10 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflows.models.base import Base, BigId
 
+_NEW, _AGAIN = " AND retry_at IS NULL", " AND retry_at IS NOT NULL"
 
-def _waiting(name: str, *columns: str) -> Index:
-    """An index of the rows that are still to be done: as small as they are few."""
-    waiting = text("state = 'waiting'")
+
+def _waiting(name: str, *columns: str, more: str = "") -> Index:
+    """An index of the rows that are still to be done, or of some of them: as small as they are few."""
+    waiting = text(f"state = 'waiting'{more}")
     return Index(name, *columns, sqlite_where=waiting, postgresql_where=waiting)
 
 
@@ -21,7 +23,8 @@ class Inbound(Base):
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("channel", "update_key"),
-        _waiting("ix_inbox_due", "retry_at", "id"),
+        _waiting("ix_inbox_new", "id", more=_NEW),
+        _waiting("ix_inbox_again", "retry_at", more=_AGAIN),
         _waiting("ix_inbox_chat", "channel", "chat_key", "id"),
     )
 
@@ -45,7 +48,9 @@ class Outbound(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         _waiting("ix_outbox_waiting", "channel", "chat_key", "id"),
-        _waiting("ix_outbox_due", "retry_at", "not_before", "id"),
+        _waiting("ix_outbox_new", "id", more=f"{_NEW} AND not_before <= created_at"),
+        _waiting("ix_outbox_later", "not_before", more=f"{_NEW} AND not_before > created_at"),
+        _waiting("ix_outbox_again", "retry_at", more=_AGAIN),
         Index("ix_outbox_chat", "channel", "chat_key", "id"),
     )
 

@@ -20,6 +20,7 @@ ROLES: dict[int, list[list[str]]] = {
     4: [["web", "turns"], ["web", "polling", "scheduler"], ["turns", "courier"], ["polling", "courier", "scheduler"]],
 }
 ALL_AT_ONCE = 0.08  # of the kills; then updates may come the other way, by polling or by webhook
+FROZEN_SECONDS = (9.0, 24.0)  # longer than a lease and, at times, than the server waits for a line that says nothing
 READ_SECONDS = 0.3  # by then the messenger has read whatever a killed process had sent
 
 
@@ -40,6 +41,7 @@ class Crowd(Fire):
         self._alive: dict[int, Life] = {}
         self._mode = "polling"
         self._coin = Random(f"{plan.seed}:machines")
+        self._freezing = Random(f"{plan.seed}:freezes")
         # As a balancer before them would: whoever serves the webhook may get an update.
         web = [port for port, own in zip(self._ports, self._roles, strict=True) if "web" in own]
         messenger.doors = [f"http://127.0.0.1:{port}" for port in web]
@@ -69,8 +71,11 @@ class Crowd(Fire):
 
     async def kills(self) -> None:
         """One dies, the others go on; now and then, and at the end, all die."""
-        done, several = 0, len(self._roles)
+        done, several, frozen = 0, len(self._roles), 0
         while done < self._plan.kills:
+            if frozen < self._plan.freezes and frozen * self._plan.kills <= done * self._plan.freezes:
+                frozen += 1
+                await self._freeze(self._freezing.randrange(several))
             async with asyncio.TaskGroup() as group:
                 if self._server is not None and self._rng.randrange(self._plan.restart_every) == 0:
                     group.create_task(self._restart())
@@ -88,6 +93,19 @@ class Crowd(Fire):
                 self._mode = self._rng.choice(["polling", "webhook"])
             for place in victims:
                 await self._start(place, done)
+
+    async def _freeze(self, place: int) -> None:
+        """Stopped right at a send or a receipt, and let go on when others have long taken over. Nothing of it is lost."""
+        life = self._alive[place]
+        await self._messenger.moment(self._freezing.choice(MOMENTS), 4.0)
+        await asyncio.sleep(self._freezing.uniform(0.0, 0.03))
+        self._journal.write("frozen", place=place)
+        self._lives.stir(life, signal.SIGSTOP)
+        await asyncio.sleep(self._freezing.uniform(*FROZEN_SECONDS))
+        self._lives.stir(life, signal.SIGCONT)
+        await asyncio.sleep(READ_SECONDS)
+        self._journal.write("thawed", place=place)
+        assert not await self._lives.ended(life, 2.0), f"a frozen process ended by itself, code {life.code}"
 
     async def _kill(self, places: Sequence[int], done: int) -> None:
         for nth, place in enumerate(places, 1):

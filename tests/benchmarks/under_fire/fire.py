@@ -23,6 +23,7 @@ class Plan:
     seed: int = 1
     engine: str = "sqlite"
     processes: int = 1  # at once; more only on PostgreSQL
+    freezes: int = 0  # so often one of several is stopped beyond its lease and then goes on
     residents: int = 16  # at once
     cold_every: int = 50  # of the lives, this one starts from the command itself; 0: none
     restart_every: int = 8  # lives between two restarts of PostgreSQL

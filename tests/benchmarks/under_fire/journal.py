@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Journal:
-    """Appends; kinds are update, handed, accepted, call, start, kill, buried, restart, died."""
+    """Appends; kinds are update, handed, accepted, file, call, start, kill, buried, frozen, thawed, restart, died."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -16,7 +16,7 @@ class Journal:
 
     def write(self, kind: str, **fields: Any) -> None:
         """One line."""
-        line = {"kind": kind, "at": round(time.monotonic() - self._began, 3), **fields}
+        line = {"kind": kind, "at": round(time.monotonic() - self._began, 3), "wall": round(time.time(), 3), **fields}
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def close(self) -> None:

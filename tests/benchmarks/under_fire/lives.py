@@ -119,6 +119,13 @@ class Lives:
             return False
         return True
 
+    def stir(self, life: Life, number: signal.Signals) -> None:
+        """Send it a signal that does not end it."""
+        if process := self._cold.get(life.pid):
+            process.send_signal(number)
+        else:
+            self._tell(kill=life.pid, signal=int(number))
+
     async def signal(self, life: Life, number: signal.Signals, seconds: float = 20.0) -> int:
         """Send it a signal and wait for its end; its exit code.
 

@@ -2,11 +2,13 @@
 
 Towards the bot: getUpdates and a webhook, with updates handed out twice, in another order, or with their answer cut
 off. From the bot: every call may be refused (429 with retry_after, 500, 502), cut, left without an answer or answered
-with broken JSON, before the message was taken or after: then it *was* delivered, and only the bot does not know.
+with broken JSON, before the message was taken or after: then it *was* delivered, and only the bot does not know. Photos
+and recordings are fetched from it with the same trouble, and pictures come as uploads.
 """
 
 import asyncio
 import contextlib
+import io
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,8 +20,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from PIL import Image
 
 from tests.benchmarks.under_fire.journal import Journal
+from tests.journeys.recordings import ogg
 
 TOKEN = "42:under-fire"
 SECRET = "under-fire-0123456789"
@@ -28,6 +32,7 @@ HANG_SECONDS = 65.0  # longer than the bot waits
 # What can go wrong with a call, and how often in a hundred of those that go wrong.
 BEFORE = {"429": 18, "500": 12, "502": 8, "reset": 12, "hang": 1}  # nothing was taken
 AFTER = {"500": 12, "reset": 14, "malformed": 12, "slow": 10, "hang": 1}  # it was taken, the answer is lost
+SENDING = ("sendMessage", "sendPhoto", "sendVoice", "editMessageText", "editMessageReplyMarkup", "answerCallbackQuery")
 MOMENTS = ("sending", "sent", "handed", "taken")
 
 
@@ -86,6 +91,13 @@ class Messenger:
     def write(self, chat: int, text: str, what: str, mark: str = "") -> int:
         """Somebody writes; returns the update's id."""
         message = self._message(chat) | {"text": text}
+        return self._update({"message": message}, chat=chat, what=what, mark=mark)
+
+    def shows(self, chat: int, what: str, caption: str = "", mark: str = "") -> int:
+        """Somebody sends a photo or says something; what they send is asked for by its `file_id`."""
+        file = {"file_id": what, "file_unique_id": what, "file_size": len(FILES[what])}
+        sent: dict[str, Any] = {"voice": file | {"duration": 3}} if what == "voice" else {"photo": [file | _MEASURES]}
+        message = self._message(chat) | sent | ({"caption": caption} if caption else {})
         return self._update({"message": message}, chat=chat, what=what, mark=mark)
 
     def tap(self, chat: int, bubble: Bubble, data: str) -> int:
@@ -149,7 +161,8 @@ class Messenger:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One call of the bot."""
         method = request.match_info["method"]
-        fields = {name: str(value) for name, value in (await request.post()).items()}
+        posted = (await request.post()).items()
+        fields = {name: value if isinstance(value, str) else "upload" for name, value in posted}
         match method:
             case "getUpdates":
                 return await self._get_updates(request, fields)
@@ -159,8 +172,10 @@ class Messenger:
                 if self._webhook:
                     self.up.set()
                 return _ok(True)
-            case "sendMessage" | "sendPhoto" | "editMessageText" | "editMessageReplyMarkup" | "answerCallbackQuery":
+            case _ if method in SENDING:
                 return await self._outgoing(request, method, fields)
+            case "getFile":
+                return await self._file(request, fields["file_id"])
             case "getMe":
                 return _ok({"id": 42, "is_bot": True, "first_name": "小哨", "username": "xiaoshao_bot"})
             case _:
@@ -180,6 +195,29 @@ class Messenger:
         response = await self._answer_badly(request, wrong) if wrong else result
         self._mark("sent")
         return response
+
+    async def _file(self, request: web.Request, name: str) -> web.StreamResponse:
+        wrong, _ = self._goes_wrong()
+        self.journal.write("file", name=name, asked=True, answer=wrong or "ok")
+        if wrong:
+            return await self._answer_badly(request, wrong)
+        return _ok({"file_id": name, "file_unique_id": name, "file_size": len(FILES[name]), "file_path": name})
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """The bytes of a photo or a recording, or only the first of them."""
+        name = request.match_info["name"]
+        wrong, _ = self._goes_wrong()
+        self.journal.write("file", name=name, asked=False, answer=wrong or "ok")
+        if not wrong:
+            return web.Response(body=FILES[name], content_type="application/octet-stream")
+        if wrong != "malformed":
+            return await self._answer_badly(request, wrong)
+        cut = web.StreamResponse(headers={"Content-Length": str(len(FILES[name]))})
+        await cut.prepare(request)
+        await cut.write(FILES[name][:100])
+        assert request.transport is not None
+        request.transport.abort()
+        return cut
 
     def _goes_wrong(self) -> tuple[str, bool]:
         if self.calm or self._rng.randrange(100) >= self.trouble:
@@ -314,6 +352,14 @@ class Messenger:
             return False
 
 
+def _photo() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (120, 90), (90, 120, 60)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+_MEASURES = {"width": 120, "height": 90}
+FILES = {"photo": _photo(), "voice": ogg(3)}
 _BOT = {"id": 42, "is_bot": True, "first_name": "小哨"}
 
 
@@ -357,4 +403,5 @@ def bot_api(messenger: Messenger) -> web.Application:
     """The messenger's face to the bot."""
     app = web.Application()
     app.add_routes([web.post(f"/bot{TOKEN}/{{method}}", messenger.handle)])
+    app.add_routes([web.get(f"/file/bot{TOKEN}/{{name}}", messenger.download)])
     return app

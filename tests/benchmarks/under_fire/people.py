@@ -46,6 +46,10 @@ class Chat:
         """Write a line."""
         self._messenger.write(self.number, text, what, mark)
 
+    def shows(self, what: str, caption: str = "", mark: str = "") -> None:
+        """Send a photo or a recording."""
+        self._messenger.shows(self.number, what, caption, mark)
+
     def taps(self, bubble: Bubble, label: str) -> None:
         """Tap a button; one in fifteen people taps twice."""
         data = bubble.labels()[label]
@@ -121,6 +125,8 @@ class People:
         while not self._stopping.is_set():
             bubble = await chat.next(1.0)
             if bubble is None:
+                if chat.rng.random() < 0.03:
+                    chat.says("/digest", "command")
                 continue
             labels = bubble.labels()
             departments = [label for label, data in labels.items() if data.startswith("d:") and label != "其他部门…"]
@@ -152,8 +158,13 @@ class People:
         kind = rng.choice(list(KINDS))
         where = f"{rng.choice(['富邦小区', '河畔家园'])}{rng.randrange(1, 7)}号楼{rng.randrange(1, 4)}单元"
         matter = f"{rng.choice(SENTENCES[kind])}，记号{mark}"
-        way = rng.choices(["whole", "burst", "asked", "abandoned"], [50, 15, 25, 10])[0]
-        chat.says(matter if way in ("asked", "abandoned") else f"{where}{matter}", "report", mark)
+        way = rng.choices(["whole", "burst", "asked", "abandoned", "photo", "voice"], [40, 15, 20, 7, 12, 6])[0]
+        if way == "photo":
+            chat.shows("photo", f"{where}{matter}", mark)
+        elif way == "voice":  # nothing here can read it: the grid worker hears it once the place is told
+            chat.shows("voice")
+        else:
+            chat.says(matter if way in ("asked", "abandoned") else f"{where}{matter}", "report", mark)
         if way == "burst":
             for line in ("好多天了", "家里还有老人"):
                 extra = f"W{next(self._numbers):05d}"
@@ -187,11 +198,14 @@ class People:
 
     async def _after_opening(self, chat: Chat, bubble: Bubble) -> None:
         await self._pause(chat.rng, 0.0, 1.0)
-        match chat.rng.choices(["", "撤回", "more", "/cases"], [40, 12, 25, 23])[0]:
+        match chat.rng.choices(["", "撤回", "more", "/cases", "photo"], [35, 12, 20, 20, 13])[0]:
             case "撤回":
                 chat.taps(bubble, "撤回")
             case "more":
                 mark = f"W{next(self._numbers):05d}"
                 chat.says(f"补充一句，到今天还是那样，记号{mark}", "words", mark)
+            case "photo":
+                mark = f"W{next(self._numbers):05d}"
+                chat.shows("photo", f"补一张照片，记号{mark}", mark)
             case "/cases":
                 chat.says("/cases", "command")

@@ -4,9 +4,11 @@ No code of the product judges itself here; only the table of transitions is take
 
 lost          an accepted update that no turn handled or that got no answer; a report without a case; a reply that the
               messenger never took, or that was given up
+              (a digest on its way at a kill may be: it is never sent twice)
 doubled       an update stored or answered twice; a report that became two cases; an act that counted more often than
-              it was done; a reply that came twice without a kill between, or two of one chat for the same kill
-resent        replies that a kill (or a restart of the database) made come a second time
+              it was done; a reply that came twice without a kill between; more than one for the same kill
+resent        replies that a kill (or a freeze, or a restart of the database) made come a second time; not those whose
+              answer was late and which the outbox had marked as unsure before anything else was sent
 out_of_order  replies of a chat in another order than they were written (what two transactions wrote within seconds of
               each other, as a turn and a tick can on PostgreSQL, has no order); updates of a chat handled in another order
               than they came in; updates that were polled stored in another order than they were sent
@@ -19,7 +21,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -31,6 +33,8 @@ from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 NAMES = ("inbox", "outbox", "cases", "case_events", "follow_ups", "accounts", "web_bubbles")
+_LATE_SECONDS = 1.5  # a mark that is younger than this was not made for a late answer
+_CAPTION = 1024  # Telegram's limit; longer words follow their picture as a message
 _JSON = ("update", "payload", "data", "buttons", "understanding")
 _CLOSED = {str(status) for status in CLOSED}
 _WORKING = {str(rung): str(status) for rung, status in STATUS_OF.items()}
@@ -55,6 +59,11 @@ class Verdict:
     out_of_order: int = 0
     unclocked: int = 0
     after_lost_answers: int = 0
+    after_late_answers: int = 0
+    freezes: int = 0
+    pictures: int = 0
+    files: int = 0
+    never_twice: int = 0
     replies: int = 0
     cases: int = 0
     events: int = 0
@@ -101,6 +110,9 @@ def judge(journal: Sequence[Row], kept: Tables) -> Verdict:
     verdict = Verdict(
         kills=sum(line["kind"] == "kill" for line in journal),
         restarts=sum(line["kind"] == "restart" for line in journal),
+        freezes=sum(line["kind"] == "frozen" for line in journal),
+        pictures=sum(line["kind"] == "call" and line["taken"] and line["method"] == "sendPhoto" for line in journal),
+        files=sum(line["kind"] == "file" and not line["asked"] and line["answer"] == "ok" for line in journal),
         accepted=sum(line["kind"] == "accepted" for line in journal),
         cases=len(kept["cases"]),
         events=len(kept["case_events"]),
@@ -115,8 +127,8 @@ def judge(journal: Sequence[Row], kept: Tables) -> Verdict:
     _page(kept, verdict)
     _clocks(kept, verdict)
     _history(kept, verdict)
-    if verdict.resent > verdict.kills + verdict.restarts:
-        verdict.faults.append(f"resent: {verdict.resent} for {verdict.kills} kills and {verdict.restarts} restarts")
+    if verdict.never_twice > verdict.kills + verdict.freezes:
+        verdict.faults.append(f"lost: {verdict.never_twice} digests without an outcome for {verdict.kills} kills")
     return verdict
 
 
@@ -194,7 +206,7 @@ def _marks(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
         if line["kind"] != "update" or not line.get("mark") or line["id"] not in accepted:
             continue
         events = notes[line["mark"]]
-        if line["what"] == "report" and not events:
+        if line["mark"].startswith("R") and not events:
             verdict.fault("lost", f"report {line['mark']} (update {line['id']}) became no case")
         if len(events) > 1:
             what = ", ".join(f"{e['action']} of case {e['case_id']}" for e in events)
@@ -223,56 +235,102 @@ def _acts(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
 
 def _replies(journal: Sequence[Row], kept: Tables, verdict: Verdict) -> None:
     """What the messenger took, chat by chat, against what was written."""
+    written, taken = _written(kept, verdict), _taken(journal, kept)
+    breaks, for_kill = _breaks(journal), Counter[tuple[int, int]]()
+    for chat in sorted(set(written) | set(taken)):
+        # What is never sent twice may have arrived, though nobody knows it.
+        sent = [row for row in written[chat] if row["state"] == "sent" or _taken_once(row, taken[chat])]
+        rows = _as_taken([part for row in sent for part in _parts(row)], taken[chat])
+        _chat(chat, _runs(rows, _wanted), _runs(taken[chat], _seen), breaks, for_kill, verdict)
+    verdict.resent = for_kill.total()
+    for kill in sorted({kill for kill, _ in for_kill}):
+        chats = {chat: count for (own, chat), count in for_kill.items() if own == kill}
+        count = sum(chats.values())
+        verdict.most_for_one_kill = max(verdict.most_for_one_kill, count)
+        if count > 1:
+            verdict.fault("doubled", f"{count} replies came twice after one kill (line {kill}), by chat: {chats}")
+
+
+def _written(kept: Tables, verdict: Verdict) -> dict[int, list[Row]]:
     written: dict[int, list[Row]] = defaultdict(list)
+    own = {row["id"]: row["chat_key"] for row in kept["inbox"]}
     for row in kept["outbox"]:
-        if row["channel"] == "telegram":
-            verdict.replies += 1
-            written[int(row["chat_key"])].append(row)
-            if row["state"] != "sent":
-                verdict.fault("lost", f"reply {row['id']} is {row['state']}: {row['error']}")
+        if row["channel"] != "telegram":
+            continue
+        verdict.replies += 1
+        row["own"] = own.get(row["inbound_id"]) == row["chat_key"]
+        written[int(row["chat_key"])].append(row)
+        if _never_twice(row):
+            verdict.never_twice += 1
+        elif row["state"] != "sent":
+            verdict.fault("lost", f"reply {row['id']} is {row['state']}: {row['error']}")
+    return written
+
+
+def _taken(journal: Sequence[Row], kept: Tables) -> dict[int, list[Row]]:
     home = {
         row["payload"]["callback_query_id"]: int(row["chat_key"])
         for row in kept["outbox"]
         if row["method"] == "AnswerCallbackQuery" and row["channel"] == "telegram"
     }
-    own = {row["id"]: row["chat_key"] for row in kept["inbox"]}
     taken: dict[int, list[Row]] = defaultdict(list)
-    breaks = _breaks(journal)
     for n, line in enumerate(journal):
         if line["kind"] == "call" and line["taken"]:
             chat = line["chat"] or home.get(line["fields"].get("callback_query_id", ""), 0)
             taken[chat].append(line | {"line": n})
-    for_kill: Counter[tuple[int, int]] = Counter()
-    for chat in sorted(set(written) | set(taken)):
-        for row in written[chat]:
-            row["own"] = own.get(row["inbound_id"]) == row["chat_key"]
-        rows = _as_taken([row for row in written[chat] if row["state"] == "sent"], taken[chat])
-        _chat(chat, _runs(rows, _wanted), _runs(taken[chat], _seen), breaks, for_kill, verdict)
-    per_kill: Counter[int] = Counter()
-    for (kill, chat), count in for_kill.items():
-        per_kill[kill] += count
-        if count > 1:
-            verdict.fault("doubled", f"chat {chat} got {count} replies twice after one kill (line {kill})")
-    verdict.resent = per_kill.total()
-    verdict.most_for_one_kill = max(per_kill.values(), default=0)
+    return taken
 
 
-def _breaks(journal: Sequence[Row]) -> list[int]:
-    """Where a life had certainly ended: what it had sent may be read after it was killed.
+def _never_twice(row: Row) -> bool:
+    """A digest that was on its way when its process was killed: whether it arrived is not known, and it stays so."""
+    return not row["resend"] and row["state"] == "dead" and "not sent twice" in row["error"]
 
-    That is where the next one begins; where others go on meanwhile, what they send again comes before that, and the
-    journal says when everything of the killed one had been read.
+
+def _taken_once(row: Row, calls: Sequence[Row]) -> bool:
+    return _never_twice(row) and any(_wanted(_parts(row)[0]) == _seen(call) for call in calls)
+
+
+def _parts(row: Row) -> list[Row]:
+    """The calls that a row becomes: words that are too long for a caption follow their picture."""
+    caption = row["payload"].get("caption") or ""
+    if row["method"] != "SendPhoto" or len(caption.encode("utf-16-le")) // 2 <= _CAPTION:
+        return [row]
+    rest = {name: value for name, value in row["payload"].items() if name == "reply_markup"}
+    return [
+        row | {"payload": {"photo": row["payload"]["photo"]}, "message_id": None},
+        row | {"method": "SendMessage", "payload": rest | {"text": caption}},
+    ]
+
+
+def _breaks(journal: Sequence[Row]) -> list[tuple[int, int]]:
+    """From where to where in the journal lives ended: what came before the last line and again behind the first.
+
+    What a process had sent may be read after it was killed, until the journal says so or the next one begins; where
+    others go on meanwhile, they may send it again at once.
     """
-    if any(line["kind"] == "buried" for line in journal):
-        return [n for n, line in enumerate(journal) if line["kind"] in ("buried", "restart")]
-    return [n for n, line in enumerate(journal) if line["kind"] in ("start", "restart")][1:]
+    found, open_ = list[tuple[int, int]](), list[tuple[str, int]]()
+    crowd = any(line["kind"] == "buried" for line in journal)
+    for n, line in enumerate(journal):
+        match line["kind"]:
+            case "restart":
+                found.append((n, n))
+            case "kill" | "frozen":
+                open_.append((line["kind"], n))
+            case "buried" | "thawed":
+                began = "kill" if line["kind"] == "buried" else "frozen"
+                found += [(first, n) for kind, first in open_ if kind == began]
+                open_ = [one for one in open_ if one[0] != began]
+            case "start" if open_ and not crowd:
+                found += [(first, n) for _, first in open_]
+                open_ = []
+    return sorted(found)
 
 
 def _chat(
     chat: int,
     rows: list[tuple[Any, list[Row]]],
     calls: list[tuple[Any, list[Row]]],
-    breaks: list[int],
+    breaks: list[tuple[int, int]],
     for_kill: Counter[tuple[int, int]],
     verdict: Verdict,
 ) -> None:
@@ -288,25 +346,32 @@ def _chat(
         for row in wanted:
             if row["method"].startswith("Send") and row["message_id"] is not None and row["message_id"] not in ids:
                 verdict.fault("lost", f"chat {chat}: reply {row['id']} has a message id that was never given")
-        _again(chat, got, -missing, breaks, for_kill, verdict)
+        _again(chat, wanted, got, breaks, for_kill, verdict)
 
 
 def _again(
     chat: int,
+    wanted: list[Row],
     got: list[Row],
-    extra: int,
-    breaks: list[int],
+    breaks: list[tuple[int, int]],
     for_kill: Counter[tuple[int, int]],
     verdict: Verdict,
 ) -> None:
     """Why each copy too many came: an answer that was lost, a kill, or no reason at all."""
     causes: list[int | None] = []
+    late = 0
     for one, two in pairwise(got):
         if one["answer"] != "ok":
             causes.append(None)
-        elif between := [n for n in breaks if one["line"] < n < two["line"]]:
-            causes.append(between[0])
+        elif between := [first for first, last in breaks if one["line"] < last and two["line"] > first]:
+            if any(_was_late(row, one, two) for row in wanted):
+                causes.append(None)
+                late += 1
+            else:
+                causes.append(between[0])
     causes.sort(key=lambda cause: cause is not None)
+    extra = len(got) - len(wanted)
+    verdict.after_late_answers += min(late, max(0, extra))
     for number in range(max(0, extra)):
         if number >= len(causes):
             verdict.fault("doubled", f"chat {chat}: a reply came twice without a kill: call {got[-1]['n']}")
@@ -314,6 +379,14 @@ def _again(
             verdict.after_lost_answers += 1
         elif not got[-1].get("unchanged"):  # an edit that changes nothing is no second message
             for_kill[cause, chat] += 1
+
+
+def _was_late(row: Row, one: Row, two: Row) -> bool:
+    """Whether the outbox knew before the kill that nobody knew of the first copy, and others might go before it."""
+    if row.get("unsure_since") is None:
+        return False
+    marked = _time(row["unsure_since"]).replace(tzinfo=UTC).timestamp()
+    return bool(one["wall"] + _LATE_SECONDS <= marked <= two["wall"])
 
 
 def _as_taken(rows: list[Row], calls: list[Row]) -> list[Row]:

@@ -257,6 +257,93 @@ async def test_one_message_without_an_answer_does_not_silence_a_messenger_that_s
     assert messenger.taken[-1] == ("1", "a")
 
 
+async def test_before_the_next_is_sent_a_late_one_says_that_nobody_knows_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.courier.LATE_SECONDS", 0.05)
+    await put(database, ("1", "a"), ("2", "x"), ("3", "y"))
+    seen: list[dict[str, bool]] = []
+
+    class Looking(Slow):
+        async def deliver(self, row: Outbound) -> str | None:
+            seen.append({kept.chat_key: kept.unsure_since is not None for kept in await rows(database)})
+            return await super().deliver(row)
+
+    messenger = Looking("1", "2")
+    carrier = Courier(database, {"test": messenger}, {"test": Pace(10_000, at_once=1)}, ManualClock(NOON))
+    async with at_work(carrier):
+        await delivered(messenger, 1)
+        messenger.free.set()
+        await delivered(messenger, 3)
+    assert seen == [
+        {"1": False, "2": False, "3": False},
+        {"1": True, "2": False, "3": False},
+        {"1": True, "2": True, "3": False},
+    ]
+    assert {row.state for row in await rows(database)} == {"sent"}
+
+
+async def test_more_late_answers_than_lanes_hold_nobody_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.courier.LATE_SECONDS", 0.05)
+    held = [str(chat) for chat in range(20)]
+    await put(database, *((chat, "a") for chat in held), ("last", "z"))
+    messenger = Slow(*held)
+    async with at_work(courier(database, messenger)):
+        await delivered(messenger, 1)
+        assert messenger.taken == [("last", "z")]
+        messenger.free.set()
+        await delivered(messenger, 21)
+
+
+async def test_a_digest_that_was_on_its_way_at_a_kill_is_not_sent_twice_and_an_answer_is(database: Database) -> None:
+    await put(database, ("1", "digest"), resend=False)
+    await put(database, ("2", "answer"))
+    killed = Slow("1", "2")
+    async with asyncio.TaskGroup() as group:
+        life = group.create_task(courier(database, killed).once())
+        while killed.under_way < 2:  # noqa: ASYNC110 - both are on their way
+            await asyncio.sleep(0.01)
+        life.cancel()
+    messenger = Messenger()
+    await courier(database, messenger).drain()
+    assert messenger.taken == [("2", "answer")]
+    kept = await rows(database)
+    assert [(row.state, row.error) for row in kept] == [("dead", "outcome unknown, not sent twice"), ("sent", "")]
+    async with database.writing() as session:
+        await dead_letters.put_back(session, f"out-{kept[0].id}")
+    await courier(database, messenger).drain()
+    assert messenger.taken[1:] == [("1", "digest")]  # an operator may want it after all
+
+
+async def test_a_digest_that_surely_did_not_arrive_is_sent_again(database: Database) -> None:
+    await put(database, ("1", "digest"), resend=False)
+    messenger = Messenger(TryLater(0.01))
+    carrier = courier(database, messenger)
+    await carrier.once()
+    await retries_are_due(database)
+    await courier(database, messenger).drain()
+    assert messenger.taken == [("1", "digest")]
+
+
+async def test_what_another_process_finished_meanwhile_is_not_undone(database: Database) -> None:
+    """A process that was frozen for longer than its lease: its answer comes when the row is done."""
+    for answer in (None, TryLater(30), OutcomeUnknown("time-out"), Rejected("gone", blocked=True)):
+        async with database.writing() as session:
+            await session.execute(update(Outbound).values(state="waiting", message_id=None))
+        if answer is None:
+            await put(database, ("1", "a"))
+        frozen = Slow("1")
+        frozen.answers = [answer]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(courier(database, frozen).once())
+            await frozen.begun.wait()
+            async with database.writing() as session:
+                await session.execute(update(Outbound).values(state="sent", message_id="m77"))
+            frozen.free.set()
+        [row] = await rows(database)
+        assert (row.state, row.message_id, row.attempts) == ("sent", "m77", 0)
+
+
 async def test_while_the_database_is_away_nothing_ends_and_afterwards_all_is_delivered(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
