@@ -32,9 +32,14 @@ _BY_THEIR_BUTTONS = frozenset({NoticeKind.SUSPENSION, NoticeKind.UPKEEP_TASK, No
 
 
 class Chats:
-    """Everything that is done through the dispatcher and the pages. `whole`: every notice is worded, not only some."""
+    """Everything that is done through the dispatcher and the pages.
+
+    `whole`: every notice is worded, not only those that are answered by their buttons. `eager`: so many times as often
+    does somebody choose their chat; a short season has the rare things then, too.
+    """
 
     whole = False
+    eager = 1.0
 
     def __init__(self, season: "Season") -> None:
         self.season = season
@@ -118,6 +123,10 @@ class Chats:
     def chance(self, of: float) -> bool:
         """Whether it happens this time."""
         return self.random.random() < of
+
+    def in_chat(self, of: float) -> bool:
+        """Whether somebody chooses their chat for it."""
+        return self.chance(of * self.eager)
 
     def later(self, now: datetime, hours: float) -> datetime:
         """Some time on, but not at night."""

@@ -126,7 +126,7 @@ class Doorstep:
 
     def hear(self, now: datetime, notice: Notice, row: Case) -> bool:
         """解决了没有? Some answer in the chat, and say why where it is not."""
-        if notice.kind not in (NoticeKind.VERDICT, NoticeKind.VERDICT_AGAIN) or not self._chats.chance(0.2):
+        if notice.kind not in (NoticeKind.VERDICT, NoticeKind.VERDICT_AGAIN) or not self._chats.in_chat(0.2):
             return False
         if row.status == Status.TO_JUDGE:
             self._season.agenda.chat(self._chats.later(now, 10), self._judges(notice.to, row), row)
@@ -152,7 +152,7 @@ class Doorstep:
         """Solved, and within the month it is back."""
         if notice.data.get("how") == "solved" and row.id not in self._ended:
             self._ended.add(row.id)
-            if self._chats.chance(0.15):
+            if self._chats.in_chat(0.15):
                 self._season.agenda.chat(self._chats.later(now, 24 * 6), self._finds_it_back(row.id), row)
 
     def _finds_it_back(self, case_id: int) -> Chat:

@@ -70,19 +70,24 @@ class Duty:
         me = notice.to
         if row.text == ONLY_VOICE:
             return self._listens(me, row)
-        outside = self._season.rules.ladder.route(row.category, row.text, row.estate_text).works_at is Rung.DEPARTMENT
         asked = notice.data.get("reason") == "sent_back"
-        if asked or (outside and self._chats.chance(0.3)):
+        if asked or (self._may_be_blown(row) and self._chats.in_chat(0.3)):
             return self._asks_for_a_whistle(me, row)
-        return self._rests(me, row) if self._chats.chance(0.02) else None
+        return self._rests(me, row) if self._chats.in_chat(0.02) else None
+
+    def _may_be_blown(self, row: Case) -> bool:
+        """Somebody below has tried, or it is none of theirs."""
+        route = self._season.rules.ladder.route(row.category, row.text, row.estate_text)
+        nobody = row.estate_id is None or self._season.directory.property_of(row.estate_id) is None
+        return row.reopened > 0 or nobody or route.works_at is Rung.DEPARTMENT
 
     def _property(self, notice: Notice, row: Case) -> Chat | None:
-        if self._chats.chance(0.04):
+        if self._chats.in_chat(0.04):
             return self._rests(notice.to, row)
-        return self._promises(notice.to, row) if self._chats.chance(0.06) else None
+        return self._promises(notice.to, row) if self._chats.in_chat(0.06) else None
 
     def _community(self, notice: Notice, row: Case) -> Chat | None:
-        me, chance = notice.to, self._random.random()
+        me, chance = notice.to, self._random.random() / self._chats.eager
         if notice.data.get("reason") == "whistle_wanted":
             return self._reviews(me, row)
         if row.refusals:
@@ -96,9 +101,9 @@ class Duty:
     def _department(self, notice: Notice, row: Case) -> Chat | None:
         if notice.to not in self._chats.reachable:
             return self._chats.pages.answers(row)
-        if self._chats.chance(0.12):
+        if self._chats.in_chat(0.12):
             return self._promises(notice.to, row)
-        return self._answers(notice.to, row) if self._chats.chance(0.4) else None
+        return self._answers(notice.to, row) if self._chats.in_chat(0.4) else None
 
     # ---- one case after the other
 

@@ -58,6 +58,7 @@ class Season:
 
     in_chat = True
     residents_are: type[Residents] = Residents
+    chats_are: type[Chats] = Chats
 
     def __init__(self, settings: Settings, database: Database, days: int, residents: int, seed: int) -> None:
         self.settings = settings
@@ -74,7 +75,7 @@ class Season:
         self.agenda = Agenda(self.random, settings.zone)
         self.neighbours = self.residents_are(self)
         self.staff = Staff(self)
-        self.chats = Chats(self) if self.in_chat else None
+        self.chats = self.chats_are(self) if self.in_chat else None
         self._sitting: AbstractAsyncContextManager[AsyncSession] | None = None
         self._session: AsyncSession | None = None
 
