@@ -1,6 +1,6 @@
 """Turns what the workflow wants said into outbox rows: worded for the audience, held back in quiet hours."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -66,6 +66,7 @@ class Announcer:
         self._zone = zone
         self._without_pictures = frozenset(without_pictures)
         self._quiet = quiet
+        self.listen: Callable[[Notice], None] | None = None  # hears every notice before it is worded
 
     async def announce(self, office: Office, *, awake: int | None = None, picture: Picture | None = None) -> int:
         """Everything the office has collected. `awake` just wrote to us: nothing is held back for them.
@@ -76,6 +77,8 @@ class Announcer:
         notices, office.notices[:] = list(office.notices), []
         views: dict[int, CaseView] = {}
         for notice in notices:
+            if self.listen is not None:
+                self.listen(notice)
             if notice.case_id is not None and notice.case_id not in views:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -447,8 +447,7 @@ class App:
                 EXPIRE: self.expiry(session).due,
                 UPKEEP: office.upkeep.due,
                 SEASON: office.upkeep.season_due,
-                DRAFT: lambda row: self._draft_due(session, row),
-                REREAD: lambda row: self._reread_due(session, row),
+                **self.unfinished(session),
             }
             follow_ups = office.follow_ups(others)
             for row in await follow_ups.due(limit, without={DIGEST}):
@@ -467,6 +466,13 @@ class App:
             self.courier.wake.set()
             self.inbox.arrived.set()
         return done
+
+    def unfinished(self, session: AsyncSession) -> Mapping[str, Callable[[FollowUp], Awaitable[None]]]:
+        """What is due about reports that somebody has begun and not finished."""
+        return {
+            DRAFT: lambda row: self._draft_due(session, row),
+            REREAD: lambda row: self._reread_due(session, row),
+        }
 
     async def issue(self) -> int:
         """Send the digests whose time has come; how many communities got theirs."""

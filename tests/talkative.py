@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import simulation
 from bot.announcer import Announcer
-from bot.simulation import Season
+from bot.simulation import Season, words
+from bot.simulation.residents import Residents
 from workflows.models import Account, Case, Person
 from workflows.office import Office
 from workflows.policy.places import Address
@@ -60,10 +60,23 @@ class Chatty:
         return call
 
 
+class Numbered(Residents):
+    """Residents who write a number behind the place as well."""
+
+    numbers = itertools.cycle(SPELLINGS)
+
+    def where(self, home: Address, category: str) -> Address:
+        """Some of the places end in one."""
+        found = super().where(home, category)
+        return replace(found, place=f"{found.place}{next(self.numbers)}") if self._random.random() < 0.3 else found
+
+
 class Talkative(Season):
     """A season in which people write numbers into everything, and everybody has a chat."""
 
-    numbers = itertools.cycle(SPELLINGS)
+    numbers = Numbered.numbers
+    residents_are = Numbered
+    in_chat = False  # every word goes through the use cases, where the numbers are put in
 
     async def _prepare(self) -> None:
         await super()._prepare()
@@ -82,10 +95,6 @@ class Talkative(Season):
         office.handling = Chatty(office.handling, self.numbers)  # type: ignore[assignment]
         return office
 
-    def _where(self, home: Address, category: str) -> Address:
-        found = super()._where(home, category)
-        return replace(found, place=f"{found.place}{next(self.numbers)}") if self._random.random() < 0.3 else found
-
     async def _hear(self, office: Office) -> None:
         await super()._hear(office)
         for notice in office.notices:
@@ -100,7 +109,7 @@ def talkative_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """What residents report, with a number behind it."""
     numbers = itertools.cycle(SPELLINGS)
     told_with_numbers = {
-        kind: (weight, tuple(f"{words}，{next(numbers)}" for words in said for _ in range(3)))
-        for kind, (weight, said) in simulation.TEXTS.items()
+        kind: (weight, tuple(f"{one}，{next(numbers)}" for one in said for _ in range(3)))
+        for kind, (weight, said) in words.TEXTS.items()
     }
-    monkeypatch.setattr(simulation, "TEXTS", told_with_numbers)
+    monkeypatch.setattr(words, "TEXTS", told_with_numbers)

@@ -30,19 +30,26 @@ async def hear(talk: Talk, text: str) -> bool:
         return True
     desk = await talk.office.handling.on_my_desk(talk.speaker.person_id)
     if number:
-        view = await talk.office.cases.by_number(talk.speaker.person_id, number)
-        word = staff_words.read(rest, view.status, view.rung)
-        if word is None:
-            await looking.show(talk, view)
-        else:
-            await acts.do(talk, word.act, view.id, word.note)
-        return True
+        return await _numbered(talk, number, rest)
     if not desk:
         patrols = talk.speaker.has(Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD)
         return bool(text) and not talk.photo and not patrols and await _unread(talk, text, [])
     if talk.photo and not text:
         return await _photo(talk, desk)
     return await _reads_as_answer(talk, text, desk)
+
+
+async def _numbered(talk: Talk, number: str, rest: str) -> bool:
+    """TD…: a case named by its number, and what is said of it."""
+    view = await talk.office.cases.by_number(talk.speaker.person_id, number)
+    if await looking.only_waits(talk, view):
+        return False  # they ask, urge and judge as everybody does who waits
+    word = staff_words.read(rest, view.status, view.rung)
+    if word is None:
+        await looking.show(talk, view)
+    else:
+        await acts.do(talk, word.act, view.id, word.note)
+    return True
 
 
 async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> bool:

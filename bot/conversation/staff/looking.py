@@ -9,7 +9,7 @@ from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
 from workflows.policy.lifecycle import Rung
-from workflows.policy.permissions import Role
+from workflows.policy.permissions import Relation, Role
 from workflows.whistles import ASSISTING
 
 
@@ -38,10 +38,19 @@ async def desk(talk: Talk) -> None:
 async def show(talk: Talk, view: CaseView) -> None:
     """A case's card once more, as this person sees it."""
     talk.dialogue.focus = view.id
+    if await only_waits(talk, view):
+        await talk.answer(*cards.progress(view, talk.now, talk.zone))
+        return
     capacity = capacity_in(talk, view)
     text, rows = cards.staff_card(view, capacity, talk.now, talk.zone, head="这件事：")
     as_whom = capacity_line(capacity, talk.speaker.duties, talk.directory)
     await talk.answer(f"{as_whom}\n{text}" if as_whom else text, rows)
+
+
+async def only_waits(talk: Talk, view: CaseView) -> bool:
+    """Whether this colleague has to do with the case as a resident only, as one who reported or joined it."""
+    case = await talk.office.file.case(view.id, lock=False)
+    return await talk.office.people.relations(talk.speaker.person_id, case) == {Relation.REPORTER}
 
 
 def capacity_in(talk: Talk, view: CaseView) -> str:
