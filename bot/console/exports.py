@@ -129,7 +129,7 @@ async def _search(visit: Visit) -> list[Table]:
 async def _case(visit: Visit) -> list[Table]:
     page = await case_page(visit.office, visit.viewer, visit.number(visit.asked("case")) or 0)
     history: list[list[Cell]] = [
-        [line.at, wording.actor(line), cards.deed(line.action), wording.handed_to(line), wording.masked(line.note)]
+        [line.at, wording.actor(line), cards.deed(line.action), wording.handed_to(line), line.note]
         for line in page.lines
     ]
     people: list[list[Cell]] = [

@@ -11,7 +11,6 @@ from workflows.console.rows import CaseRow
 from workflows.policy.lifecycle import Action, Rung, Status
 from workflows.policy.measures import Share
 from workflows.policy.permissions import Relation
-from workflows.policy.privacy import mask
 
 LANE: Mapping[str, str] = {
     Lane.GRID: "网格核实",
@@ -122,8 +121,3 @@ def actor(line: Line) -> str:
 def handed_to(line: Line) -> str:
     """To whom it went, where a step hands it on."""
     return line.holder if line.action in _HANDED_ON else ""
-
-
-def masked(text: str) -> str:
-    """A note without whole phone or ID numbers."""
-    return mask(text)

@@ -68,7 +68,7 @@ async def board(office: Office, viewer: Viewer, shown: int | None = SHOWN) -> li
                 total=sum(number for *_, number in mine),
                 late_step=sum(number for _, step, _, number in mine if step),
                 late_whole=sum(number for _, _, whole, number in mine if whole),
-                rows=rows_of(found.scalars(), now, office.rules, office.directory),
+                rows=await rows_of(office.session, found.scalars(), now, office.rules, office.directory),
             )
         )
     return columns

@@ -49,4 +49,4 @@ async def _cases(office: Office, viewer: Viewer, which: ColumnElement[bool], sho
         select(Case).where(viewer.not_about_me(), which, Case.closed_at.is_(None)).order_by(*most_pressing(office.now))
     )
     found = await office.session.execute(query.limit(shown) if shown is not None else query)
-    return rows_of(found.scalars(), office.now, office.rules, office.directory)
+    return await rows_of(office.session, found.scalars(), office.now, office.rules, office.directory)

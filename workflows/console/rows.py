@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from workflows.case_file import Rules, place_sentence
@@ -14,6 +15,7 @@ from workflows.directory import Directory
 from workflows.models import Case
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, Rung, Status
 from workflows.policy.privacy import mask
+from workflows.unnamed import Unnamed, unnamed
 
 STEP_STATES = [status.value for status in RUNG_OF]
 
@@ -47,16 +49,16 @@ class CaseRow:
         return self.status not in CLOSED
 
 
-def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> CaseRow:
-    """The row of a case as it stands now."""
+def row_of(case: Case, now: datetime, rules: Rules, directory: Directory, names: Unnamed) -> CaseRow:
+    """The row of a case as it stands now; `names` are those that it must not tell."""
     open_ = case.closed_at is None
     return CaseRow(
         id=case.id,
         number=case.number,
         category=case.category,
         category_name=rules.categories.get(case.category, case.category),
-        place=place_sentence(case),
-        text=mask(case.text),
+        place=mask(names.hidden(case.id, place_sentence(case))),
+        text=mask(names.hidden(case.id, case.text)),
         holder=directory.unit(case.holder_unit_id).name if case.holder_unit_id is not None else "",
         status=Status(case.status),
         rung=Rung(case.rung),
@@ -72,9 +74,13 @@ def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> Cas
     )
 
 
-def rows_of(cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory) -> list[CaseRow]:
+async def rows_of(
+    session: AsyncSession, cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory
+) -> list[CaseRow]:
     """Several at once."""
-    return [row_of(case, now, rules, directory) for case in cases]
+    listed = list(cases)
+    names = await unnamed(session, [case.id for case in listed])
+    return [row_of(case, now, rules, directory, names) for case in listed]
 
 
 def is_late_step(now: datetime) -> ColumnElement[bool]:
