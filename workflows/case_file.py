@@ -482,6 +482,20 @@ class CaseFile:
         destination(Status(case.status), action)
         return role
 
+    async def may_do(self, person_id: int, case: Case, acts: Iterable[str]) -> list[str]:
+        """Which of these acts this person may do to the case as it stands: what `authorise` would let through."""
+        relations = await self.people.relations(person_id, case)
+        status = Status(case.status)
+        rung = RUNG_OF.get(status)
+        if relations & _HOLDERS and not await self._is_holder(person_id, case):
+            relations = relations - _HOLDERS
+        return [
+            act
+            for act in acts
+            if (status, action := ACTION_OF_ACT[act]) in TRANSITIONS
+            and any(at_rung(action, relation, rung) for relation in relations)
+        ]
+
     async def authorise_act(self, person_id: int, case_id: int, act: str) -> None:
         """Refuse at the tap what would be refused after the words, so that nobody types in vain.
 

@@ -41,7 +41,7 @@ class Merging(Acting):
         kept, role = await self._start(person_id, kept_id, Action.ABSORB)
         gone, _ = await self._start(person_id, gone_id, Action.MERGE)
         if kept.community_id != gone.community_id:
-            raise CaseNotFound(gone_id)
+            raise Missing("need.same_community")
         there = await self._file.people.at_rung(gone, Rung(gone.rung))
         moved = await self._reporters_over(gone, kept)
         await self._file.session.execute(update(Media).where(Media.case_id == gone.id).values(case_id=kept.id))

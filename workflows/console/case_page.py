@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from workflows.case_file import CaseNotFound, CaseView, Line
+from workflows.case_file import ACTION_OF_ACT, CaseNotFound, CaseView, Line
 from workflows.console.rows import CaseRow, row_of
 from workflows.console.viewer import Viewer
 from workflows.models import Case, Media, Person, Whistle
@@ -47,6 +47,7 @@ class Called:
     answer: str
     proposed_owner: str
     planned_for: datetime | None
+    lead: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class CasePage:
     named: bool  # whether `waiting` may be shown to this viewer at all
     whistles: Sequence[Called]
     relations: frozenset[Relation]
+    may: frozenset[str]  # which acts this viewer's posts cover as the case stands now
 
 
 async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
@@ -82,6 +84,7 @@ async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
         named=bool(relations & _NAMED),
         whistles=await _whistles(office, view),
         relations=relations,
+        may=frozenset(await office.file.may_do(viewer.person_id, case, ACTION_OF_ACT)),
     )
 
 
@@ -171,6 +174,7 @@ async def _whistles(office: Office, view: CaseView) -> list[Called]:
             answer=mask(view.unsaid(whistle.answer)),
             proposed_owner=mask(whistle.proposed_owner),
             planned_for=whistle.planned_for,
+            lead=whistle.lead,
         )
         for whistle, contact in rows
     ]

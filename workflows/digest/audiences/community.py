@@ -95,7 +95,7 @@ async def _rounds(sources: Sources, community: int, week: Week) -> dict[str, Any
         await sources.session.execute(
             select(UpkeepTask.due_on, UpkeepTask.done_at, UpkeepTask.missed_at, UpkeepPlan.work, UpkeepPlan.unit_id)
             .join(UpkeepPlan, UpkeepPlan.id == UpkeepTask.plan_id)
-            .where(UpkeepTask.community_id == community, UpkeepPlan.state != "ended")
+            .where(UpkeepTask.community_id == community, UpkeepPlan.state != "ended", UpkeepTask.skipped_at.is_(None))
             .where(or_(and_(UpkeepTask.due_on >= first, UpkeepTask.due_on < after), _still_missed()))
             .order_by(UpkeepTask.due_on)
         )
