@@ -161,9 +161,10 @@ class Plans:
         kept = {"note": note if isinstance(note, str) else "", **(typed or {})}
         async with self._console.looking(request) as visit:
             page = await plan_page(visit.office, visit.viewer, plan_id)
-            over = next((one for one in page.rounds if str(one.id) == kept.get("round") and not one.open), None)
-            if over is not None:
-                wrong += f"是{over.by}在{wording.local(over.done_at or over.skipped_at, visit.office.rules.zone)[5:]}记的。"
+            for one in page.rounds:
+                at = one.done_at or one.skipped_at
+                if at is not None and str(one.id) == kept.get("round"):
+                    wrong += f"是{one.by}在{wording.local(at, visit.office.rules.zone)[5:]}记的。"
             return await self._page(visit, plan_id, status=422, wrong=wrong, typed=kept)
 
     async def photo(self, request: Request, plan_id: int, photo_id: str) -> Response:

@@ -200,8 +200,8 @@ def opened(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
     ]
 
 
-def progress(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
-    """One case for its reporter."""
+def progress(view: CaseView, now: datetime, zone: tzinfo, reader: int | None = None) -> tuple[str, Rows]:
+    """One case for somebody who waits for it."""
     text = say(
         "progress.one",
         number=view.number,
@@ -210,6 +210,7 @@ def progress(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
         state=state_line(view),
         clock=clock_line(view, now, zone),
     ).strip()
+    text = view.unsaid(text, reader)
     if view.status is Status.TO_JUDGE:
         return text, verdict_rows(view)
     rows: Rows = []

@@ -170,7 +170,7 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
 
 
 async def _show(talk: Talk, view: CaseView) -> None:
-    body, rows = cards.progress(view, talk.now, talk.zone)
+    body, rows = cards.progress(view, talk.now, talk.zone, talk.speaker.person_id)
     await talk.answer(body, rows)
 
 
