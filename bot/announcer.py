@@ -86,7 +86,8 @@ class Announcer:
             elder = await _elder(office, notice)
             with worded(short=elder):
                 words = await self._words(office, notice, view, picture)
-            for text, rows, photo in words:
+            for said_of_it, rows, photo in words:
+                text = view.unsaid(said_of_it, notice.to) if view is not None else said_of_it
                 worded_text = numbered(text, rows) if elder and notice.kind in _ASKING else text
                 said = f"{as_whom}\n{worded_text}" if as_whom and not photo else worded_text
                 written += await self._write(office, notice, said, rows, photo, awake)

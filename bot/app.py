@@ -202,6 +202,7 @@ class App:
             Sessions(_secret(self.settings.storage), timedelta(hours=self.settings.console.hours)),
             self._wake,
             self.pictures,
+            self.answer_page.token,
         )
 
     def _wake(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.announcer import Announcer
 from bot.simulation import Season, words
 from bot.simulation.residents import Residents
+from workflows.cases import NewReport
 from workflows.models import Account, Case, Person
 from workflows.office import Office
 from workflows.policy.places import Address
@@ -38,12 +39,41 @@ def told(text: str, numbers: tuple[str, ...]) -> set[str]:
     return {number for number in numbers if number in bare}
 
 
-class Chatty:
-    """A side of the office whose every free text ends in somebody's number."""
+class Neighbours:
+    """For whom people report without having asked them: a name of its own for every such case."""
 
-    def __init__(self, side: Any, numbers: Iterator[str]) -> None:
+    _SURNAMES, _GIVEN = (
+        "王李张刘陈杨赵黄周吴",
+        ("桂芳", "秀英", "淑珍", "凤兰", "玉梅", "福来", "永贵", "长顺", "宝林", "德海"),
+    )
+
+    def __init__(self) -> None:
+        self._next = iter(f"{surname}{given}" for given in self._GIVEN for surname in self._SURNAMES)
+        self._turn = itertools.count()
+        self.of_case: dict[int, str] = {}
+        self.said_by: dict[str, int] = {}
+
+    def behalf(self, report: NewReport) -> NewReport:
+        """Every third report is for a neighbour, whose name is in it."""
+        if report.proactive or report.on_behalf_of or next(self._turn) % 3:
+            return report
+        name = next(self._next)
+        self.said_by[name] = report.person_id
+        return replace(report, on_behalf_of=f"{name}奶奶", text=f"帮{name}奶奶反映，{report.text}，{name}一个人在家")
+
+    def opened(self, case_id: int, report: NewReport) -> None:
+        """The case knows it from now on, and so do all who write into it."""
+        if report.on_behalf_of:
+            self.of_case[case_id] = report.on_behalf_of.removesuffix("奶奶")
+
+
+class Chatty:
+    """A side of the office whose every free text ends in somebody's number, and in the name of whom it is for."""
+
+    def __init__(self, side: Any, numbers: Iterator[str], neighbours: Neighbours) -> None:
         self._side = side
         self._numbers = numbers
+        self._neighbours = neighbours
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._side, name)
@@ -53,9 +83,17 @@ class Chatty:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs)
+            name = self._neighbours.of_case.get(given.arguments.get("case_id", 0), "")
             for key in WRITTEN & given.arguments.keys():
-                given.arguments[key] = f"{given.arguments[key]}，{next(self._numbers)}"
-            return await method(*given.args, **given.kwargs)
+                given.arguments[key] = f"{given.arguments[key]}，{next(self._numbers)}" + (
+                    f"，{name}家" if name else ""
+                )
+            if "report" not in given.arguments or method.__name__ != "open":
+                return await method(*given.args, **given.kwargs)
+            report = given.arguments["report"] = self._neighbours.behalf(given.arguments["report"])
+            view = await method(*given.args, **given.kwargs)
+            self._neighbours.opened(view.id, report)
+            return view
 
         return call
 
@@ -79,6 +117,7 @@ class Talkative(Season):
     in_chat = False  # every word goes through the use cases, where the numbers are put in
 
     async def _prepare(self) -> None:
+        self.neighbours = Neighbours()
         await super()._prepare()
         self.grids: dict[str, set[int | None]] = {}  # by case number; more than one where its place was put right
         self.announcer = Announcer(self.settings.zone, None)
@@ -91,8 +130,8 @@ class Talkative(Season):
 
     def _office(self, session: AsyncSession, moment: datetime) -> Office:
         office = super()._office(session, moment)
-        office.cases = Chatty(office.cases, self.numbers)  # type: ignore[assignment]
-        office.handling = Chatty(office.handling, self.numbers)  # type: ignore[assignment]
+        office.cases = Chatty(office.cases, self.numbers, self.neighbours)  # type: ignore[assignment]
+        office.handling = Chatty(office.handling, self.numbers, self.neighbours)  # type: ignore[assignment]
         return office
 
     async def _hear(self, office: Office) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,7 @@ from workflows.policy.clocks import Clock, WorkCalendar, due_at
 from workflows.policy.ladder import Ladder, Route
 from workflows.policy.lifecycle import CLOSED, RUNG_OF, STATUS_OF, TRANSITIONS, Action, Rung, Status, To, destination
 from workflows.policy.measures import KEEPS_THE_CLOCK, MARKERS
+from workflows.policy.naming import without_names
 from workflows.policy.permissions import (
     JUDGING,
     SETTLING,
@@ -179,6 +180,7 @@ class CaseView:
     voices: tuple[str, ...] = ()  # recordings of the file, oldest first
     unheard: int = 0  # how many of them nobody on duty has listened to
     consent: bool = False  # whether the grid worker may know for whom it was reported
+    unnamed: tuple[tuple[int, str], ...] = ()  # (who said it, a name): not to be read by others, nobody has agreed
     ring: str = ""  # whom to ring before coming, in the reporter's words
     result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
     proposed: str = ""  # whose it is, by the department that refused it last
@@ -193,6 +195,10 @@ class CaseView:
     def open(self) -> bool:
         """Whether somebody is still answerable for it."""
         return self.status not in CLOSED
+
+    def unsaid(self, text: str, reader: int | None = None) -> str:
+        """The text without the names that nobody has agreed to; `reader` knows those that they said themselves."""
+        return without_names(text, (name for who, name in self.unnamed if who != reader))
 
 
 class CaseFile:
@@ -307,13 +313,14 @@ class CaseFile:
                 .where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
             )
         ).scalar_one()
-        first = (
+        said = (
             await self.session.execute(
-                select(Reporter.on_behalf_of, Reporter.consent, Reporter.ring).where(
-                    Reporter.case_id == case.id, Reporter.first.is_(True)
-                )
+                select(
+                    Reporter.person_id, Reporter.first, Reporter.on_behalf_of, Reporter.consent, Reporter.ring
+                ).where(Reporter.case_id == case.id, or_(Reporter.first.is_(True), Reporter.on_behalf_of != ""))
             )
-        ).one_or_none()
+        ).all()
+        first = next((row for row in said if row.first), None)
         media = (
             await self.session.execute(
                 select(Media.id, Media.heard_at).where(Media.case_id == case.id).order_by(Media.created_at)
@@ -364,6 +371,7 @@ class CaseFile:
             on_behalf_of=mask(first.on_behalf_of) if first else "",
             consent=first.consent if first else False,
             ring=first.ring if first else "",
+            unnamed=tuple((row.person_id, row.on_behalf_of) for row in said if row.on_behalf_of and not row.consent),
             voices=tuple(voices),
             unheard=sum(heard is None for heard in voices.values()),
             result_photos=repair,
@@ -474,6 +482,20 @@ class CaseFile:
             raise OwnWork(action, case.id)
         destination(Status(case.status), action)
         return role
+
+    async def may_do(self, person_id: int, case: Case, acts: Iterable[str]) -> list[str]:
+        """Which of these acts this person may do to the case as it stands: what `authorise` would let through."""
+        relations = await self.people.relations(person_id, case)
+        status = Status(case.status)
+        rung = RUNG_OF.get(status)
+        if relations & _HOLDERS and not await self._is_holder(person_id, case):
+            relations = relations - _HOLDERS
+        return [
+            act
+            for act in acts
+            if (status, action := ACTION_OF_ACT[act]) in TRANSITIONS
+            and any(at_rung(action, relation, rung) for relation in relations)
+        ]
 
     async def authorise_act(self, person_id: int, case_id: int, act: str) -> None:
         """Refuse at the tap what would be refused after the words, so that nobody types in vain.

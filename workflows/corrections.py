@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Case, Community, Correction
 from workflows.policy.privacy import mask
+from workflows.unnamed import unnamed
 
 RULING = "ruling"  # `understood` of a ruling on who owns what: a routing matter, no intent unless somebody says so
 
@@ -54,10 +55,12 @@ class Corrections:
         )
         if states:
             query = query.where(Correction.state.in_(states))
+        found = (await self._session.execute(query)).all()
+        names = await unnamed(self._session, {row.case_id for row, *_ in found if row.case_id is not None})
         return [
             Candidate(
                 id=row.id,
-                text=mask(row.text),
+                text=mask(names.hidden(row.case_id, row.text)),
                 understood=row.understood,
                 corrected=row.corrected,
                 label=row.label,
@@ -67,7 +70,7 @@ class Corrections:
                 case_number=number or "",
                 community=community,
             )
-            for row, number, community in await self._session.execute(query)
+            for row, number, community in found
         ]
 
     async def accept(self, ids: Iterable[int], label: str = "", *, known: frozenset[str]) -> None:

@@ -8,6 +8,7 @@ from workflows.cases import Cases, NewReport, address_of
 from workflows.models import Case, Media, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.policy.lifecycle import Action, Rung
+from workflows.policy.naming import both
 from workflows.policy.permissions import Relation
 from workflows.policy.places import Address
 
@@ -40,7 +41,7 @@ class Merging(Acting):
         kept, role = await self._start(person_id, kept_id, Action.ABSORB)
         gone, _ = await self._start(person_id, gone_id, Action.MERGE)
         if kept.community_id != gone.community_id:
-            raise CaseNotFound(gone_id)
+            raise Missing("need.same_community")
         there = await self._file.people.at_rung(gone, Rung(gone.rung))
         moved = await self._reporters_over(gone, kept)
         await self._file.session.execute(update(Media).where(Media.case_id == gone.id).values(case_id=kept.id))
@@ -74,6 +75,7 @@ class Merging(Acting):
             known = here.get(reporter.person_id)
             if known is not None:
                 known.left_at = None
+                self._names_over(reporter, known)
                 continue
             self._file.session.add(
                 Reporter(
@@ -86,6 +88,13 @@ class Merging(Acting):
                 )
             )
         return [reporter.person_id for reporter in waiting]
+
+    @staticmethod
+    def _names_over(gone: Reporter, kept: Reporter) -> None:
+        """For whom they reported goes along; where that are two, both have to agree before they are named."""
+        if gone.on_behalf_of:
+            kept.consent = gone.consent and (kept.consent or not kept.on_behalf_of)
+            kept.on_behalf_of = both(kept.on_behalf_of, gone.on_behalf_of)[:80]
 
     async def split(
         self, person_id: int, case_id: int, text: str, category: str, elsewhere: Address | None = None
@@ -122,6 +131,8 @@ class Merging(Acting):
                     community_id=case.community_id,
                     case_id=view.id,
                     person_id=reporter.person_id,
+                    on_behalf_of=reporter.on_behalf_of,
+                    consent=reporter.consent,
                     joined_at=self._file.now,
                 )
             )

@@ -11,6 +11,7 @@ from workflows.people import OFFICE_ROLES
 from workflows.policy import precedents
 from workflows.policy.lifecycle import Action
 from workflows.policy.permissions import NotAllowed, Role
+from workflows.unnamed import unnamed
 
 _READERS = frozenset({*OFFICE_ROLES, Role.GRID_WORKER, Role.BRANCH_SECRETARY})
 SCOPES = ("place", "estate", "all")
@@ -104,8 +105,16 @@ class Rulings:
             precedents.Ruled(r.id, r.category, r.estate_text, r.place_text, r.text, unit(r.department_unit_id).name)
             for r in known.values()
         ]
-        wanted = precedents.most_like(ruled, words, category, limit)
-        return [await self._precedent(known[ruling_id]) for ruling_id in wanted]
+        found: list[Precedent] = []
+        for ruling_id in precedents.most_like(ruled, words, category, len(ruled)):
+            if len(found) < limit and not await self._about(person_id, known[ruling_id]):
+                found.append(await self.precedent(known[ruling_id]))
+        return found
+
+    async def _about(self, person_id: int, ruling: Ruling) -> bool:
+        """Whether the ruled case is about this person: then they find it nowhere."""
+        case = await self._file.session.get_one(Case, ruling.case_id)
+        return person_id in await self._file.people.excluded(case)
 
     async def of_case(self, case_id: int) -> Precedent | None:
         """The last ruling on a case."""
@@ -113,22 +122,24 @@ class Rulings:
             select(Ruling).where(Ruling.case_id == case_id).order_by(Ruling.id.desc()).limit(1)
         )
         found = row.scalar_one_or_none()
-        return await self._precedent(found) if found is not None else None
+        return await self.precedent(found) if found is not None else None
 
-    async def _precedent(self, row: Ruling) -> Precedent:
+    async def precedent(self, row: Ruling) -> Precedent:
+        """A ruling as it may be read: without the names that nobody has agreed to."""
         case = await self._file.session.get_one(Case, row.case_id)
         by = await self._file.session.get(Person, row.ruled_by) if row.ruled_by is not None else None
+        names = await unnamed(self._file.session, [row.case_id])
         return Precedent(
             row.id,
             case.number,
             row.at,
             self._file.rules.categories.get(row.category, row.category),
-            row.text,
+            names.hidden(row.case_id, row.text),
             row.estate_text,
             row.place_text,
             tuple(row.refused_by),
             self._file.directory.unit(row.department_unit_id).name,
-            row.reason,
+            names.hidden(row.case_id, row.reason),
             by.name if by is not None else "",
         )
 
@@ -146,10 +157,8 @@ class Rulings:
         """
         if scope not in SCOPES:
             raise ValueError(f"scope {scope!r}")
-        communities = await self._communities(person_id, frozenset(OFFICE_ROLES))
-        ruling = await self._file.session.get(Ruling, ruling_id, with_for_update=True)
-        if ruling is None or ruling.community_id not in communities:
-            raise RulingNotFound(ruling_id)
+        ruling = await self._to_decide(person_id, ruling_id)
+        ruling.declined_at = None
         wanted = {
             "category": ruling.category,
             "estate_text": "" if scope == "all" else ruling.estate_text,
@@ -176,6 +185,26 @@ class Rulings:
             await self._file.session.flush()
         return await self._rule(rule)
 
+    async def decline(self, person_id: int, ruling_id: int) -> Precedent:
+        """只这一次: it stays a precedent and is proposed as a rule no more.
+
+        Raises:
+            RulingNotFound: no such ruling in their community.
+            NotAllowed: only the community's office decides that.
+        """
+        ruling = await self._to_decide(person_id, ruling_id)
+        ruling.declined_at = ruling.declined_at or self._file.now
+        await self._file.session.flush()
+        return await self.precedent(ruling)
+
+    async def _to_decide(self, person_id: int, ruling_id: int) -> Ruling:
+        """The ruling, locked, for somebody of its community's office whom its case is not about."""
+        communities = await self._communities(person_id, frozenset(OFFICE_ROLES))
+        ruling = await self._file.session.get(Ruling, ruling_id, with_for_update=True)
+        if ruling is None or ruling.community_id not in communities or await self._about(person_id, ruling):
+            raise RulingNotFound(ruling_id)
+        return ruling
+
     async def rules(self, person_id: int) -> list[Rule]:
         """The rules of this person's community that are in force, the newest (and first asked) first.
 
@@ -189,7 +218,11 @@ class Rulings:
             .order_by(RoutingRule.id.desc())
             .limit(50)
         )
-        return [await self._rule(row) for row in rows.scalars()]
+        out = []
+        for row in rows.scalars():
+            if not await self._about(person_id, await self._file.session.get_one(Ruling, row.ruling_id)):
+                out.append(await self._rule(row))
+        return out
 
     async def end(self, person_id: int, rule_id: int) -> Rule:
         """Lay a rule down; cases that followed it keep their way.

@@ -1,6 +1,6 @@
 """定期维护: a solution that carries a plan. Each round is asked for, confirmed with a photo, told, or raises itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from workflows.acting import Missing
 from workflows.case_file import SYSTEM, CaseFile, CaseNotFound
-from workflows.models import Case, FollowUp, UpkeepPlan, UpkeepTask
+from workflows.models import Case, FollowUp, Person, UpkeepPlan, UpkeepTask
 from workflows.notices import Notice, NoticeKind
 from workflows.people import OFFICE_ROLES, Colleague
 from workflows.policy import upkeep
@@ -46,6 +46,26 @@ class PlanView:
     missed: int
     left: int
     state: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a plan as people read it."""
+
+    id: int
+    due_on: date
+    asked_at: datetime | None
+    done_at: datetime | None
+    skipped_at: datetime | None
+    missed_at: datetime | None
+    by: str
+    note: str
+    photos: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody may still confirm it, or leave it out."""
+        return self.done_at is None and self.skipped_at is None
 
 
 class Upkeep:
@@ -133,7 +153,7 @@ class Upkeep:
         task = await self._file.session.get_one(UpkeepTask, int(follow_up.data["task"]))
         plan = await self._file.session.get_one(UpkeepPlan, task.plan_id)
         follow_up.done_at = self._file.now
-        if task.done_at is not None or plan.state == "ended":
+        if task.done_at is not None or task.skipped_at is not None or plan.state == "ended":
             return
         if task.asked_at is None:
             task.asked_at = self._file.now
@@ -198,13 +218,7 @@ class Upkeep:
             CaseNotFound: no such round that is theirs.
             Missing: no photo and no word why, or it was confirmed before.
         """
-        task = await self._file.session.get(UpkeepTask, task_id, with_for_update=True)
-        if task is None:
-            raise CaseNotFound(task_id)
-        plan = await self._file.session.get_one(UpkeepPlan, task.plan_id)
-        role = await self._authorise(person_id, plan)
-        if task.done_at is not None:
-            raise Missing("upkeep.done_before")
+        task, plan, role = await self._round(person_id, task_id)
         if not photos and not note.strip():
             raise Missing("need.round_photo")
         task.done_at, task.done_by, task.note, task.photos = self._file.now, person_id, note, list(photos)
@@ -232,6 +246,44 @@ class Upkeep:
             case = await self._file.case(case.merged_into)
         return case
 
+    async def skip(self, person_id: int, task_id: int, reason: str) -> PlanView:
+        """这次不用做: a round is left out, and whoever reported the matter hears why. It counts neither as done nor as missed.
+
+        Raises:
+            CaseNotFound: no such round that is theirs.
+            Missing: no reason, or it was decided before.
+        """
+        task, plan, role = await self._round(person_id, task_id)
+        if not reason.strip():
+            raise Missing("need.skip_reason")
+        task.skipped_at, task.done_by, task.note = self._file.now, person_id, reason
+        await self._file.session.flush()
+        view = await self.view(plan)
+        following = view.next_on.isoformat() if view.next_on is not None else ""
+        case = await self._file.case(plan.case_id)
+        await self._note(plan, Action.ROUND_SKIPPED, task, by=person_id, role=role)
+        day = task.due_on.isoformat()
+        await self._news(case, plan, what="skipped", note=reason, work=plan.work, day=day, next=following)
+        return view
+
+    async def due_day(self, task_id: int) -> date | None:
+        """The day of a round."""
+        task = await self._file.session.get(UpkeepTask, task_id)
+        return task.due_on if task is not None else None
+
+    async def _round(self, person_id: int, task_id: int) -> tuple[UpkeepTask, UpkeepPlan, Role]:
+        """A round that is still open, locked, its plan, and as what this person speaks of it."""
+        task = await self._file.session.get(UpkeepTask, task_id, with_for_update=True, populate_existing=True)
+        if task is None:
+            raise CaseNotFound(task_id)
+        plan = await self._file.session.get_one(UpkeepPlan, task.plan_id)
+        role = await self._authorise(person_id, plan)
+        if task.done_at is not None:
+            raise Missing("upkeep.done_before")
+        if task.skipped_at is not None:
+            raise Missing("upkeep.skipped_before")
+        return task, plan, role
+
     async def _news(self, case: Case, plan: UpkeepPlan, /, **data: object) -> None:
         """For who reported it, also long after the case was closed; of a merged one, those of the case it went into."""
         case = await self._where_it_went(case)
@@ -250,7 +302,10 @@ class Upkeep:
             raise Missing("upkeep.not_callable")
         waiting = await self._file.session.execute(
             select(UpkeepTask.id).where(
-                UpkeepTask.plan_id == plan.id, UpkeepTask.done_at.is_(None), UpkeepTask.missed_at.is_(None)
+                UpkeepTask.plan_id == plan.id,
+                UpkeepTask.done_at.is_(None),
+                UpkeepTask.missed_at.is_(None),
+                UpkeepTask.skipped_at.is_(None),
             )
         )
         if waiting.first() is not None:
@@ -312,6 +367,35 @@ class Upkeep:
 
     # ---- looking
 
+    async def look(self, person_id: int, plan_id: int) -> tuple[PlanView, list[Round]]:
+        """A plan with all its rounds, the earliest first.
+
+        Raises:
+            CaseNotFound: no such plan that is theirs.
+        """
+        plan = await self._file.session.get(UpkeepPlan, plan_id)
+        if plan is None:
+            raise CaseNotFound(plan_id)
+        await self._authorise(person_id, plan)
+        rows = await self._file.session.execute(
+            select(UpkeepTask, Person.name)
+            .outerjoin(Person, Person.id == UpkeepTask.done_by)
+            .where(UpkeepTask.plan_id == plan.id)
+            .order_by(UpkeepTask.due_on, UpkeepTask.id)
+        )
+        rounds = [
+            Round(t.id, t.due_on, t.asked_at, t.done_at, t.skipped_at, t.missed_at, name or "", t.note, tuple(t.photos))
+            for t, name in rows
+        ]
+        return await self.view(plan), rounds
+
+    async def of_case(self, person_id: int, case_id: int) -> list[PlanView]:
+        """The plans that a solution of this case carries, as far as they are this person's."""
+        rows = await self._file.session.execute(
+            select(UpkeepPlan).where(UpkeepPlan.case_id == case_id).order_by(UpkeepPlan.id)
+        )
+        return await self._theirs(person_id, rows.scalars())
+
     async def plans(self, person_id: int) -> list[PlanView]:
         """The plans that this person has to do with and that are not over.
 
@@ -330,8 +414,11 @@ class Upkeep:
             )
             .order_by(UpkeepPlan.id)
         )
+        return await self._theirs(person_id, rows.scalars())
+
+    async def _theirs(self, person_id: int, plans: Iterable[UpkeepPlan]) -> list[PlanView]:
         out = []
-        for plan in rows.scalars():
+        for plan in plans:
             try:
                 await self._authorise(person_id, plan)
             except CaseNotFound:
@@ -342,7 +429,9 @@ class Upkeep:
     async def view(self, plan: UpkeepPlan) -> PlanView:
         """A snapshot for showing."""
         rows = await self._file.session.execute(
-            select(UpkeepTask.due_on, UpkeepTask.done_at, UpkeepTask.missed_at).where(UpkeepTask.plan_id == plan.id)
+            select(UpkeepTask.due_on, UpkeepTask.done_at, UpkeepTask.missed_at).where(
+                UpkeepTask.plan_id == plan.id, UpkeepTask.skipped_at.is_(None)
+            )
         )
         tasks = rows.all()
         open_days = [task.due_on for task in tasks if task.done_at is None and task.missed_at is None]

@@ -10,11 +10,12 @@ from fastapi.responses import Response
 from bot.console import wording
 from bot.console.lists import query_of
 from bot.console.numbers import compares, days_of, span_of, weeks_of
+from bot.console.rulings import sought_of
 from bot.console.visit import Console, Visit
 from bot.conversation import cards
 from bot.conversation.phrases import everything
 from workflows.case_file import CaseNotFound
-from workflows.console import audit, learning, roster
+from workflows.console import audit, learning, roster, rounds, rulings
 from workflows.console.audit import Deed
 from workflows.console.board import board
 from workflows.console.case_page import case_page
@@ -28,7 +29,7 @@ from workflows.policy.measures import Measures, Share
 
 CASE_COLUMNS = (
     "编号", "类别", "地点", "诉求", "状态", "层级", "负责", "反映时间", "这一步时限", "这一步超时", "全程时限", "全程超时",
-    "了结时间", "退回次数", "部门退回次数", "未诉先办",
+    "了结时间", "退回次数", "部门退回次数", "未诉先办", "挂账到", "挂账理由",
 )  # fmt: skip
 MIME = {
     "csv": "text/csv; charset=utf-8",
@@ -56,6 +57,8 @@ class Exports:
             "phrases": ("话术", _phrases),
             "routes": ("分派规则", _routes),
             "audit": ("日志", _audit),
+            "upkeep": ("定期维护", _upkeep),
+            "rulings": ("归属裁定", _rulings),
         }
 
     def add_to(self, router: APIRouter) -> None:
@@ -97,6 +100,7 @@ def _case_cells(row: CaseRow) -> list[Cell]:
         row.number, row.category_name, row.place, row.text, cards.STATE[row.status], wording.RUNG[row.rung], row.holder,
         row.opened_at, row.rung_due_at if row.open else None, "是" if row.late_step else "", row.whole_due_at,
         "是" if row.late_whole else "", row.closed_at, row.reopened, row.refusals, "是" if row.proactive else "",
+        row.rests_until, row.rests_because,
     ]  # fmt: skip
 
 
@@ -129,7 +133,7 @@ async def _search(visit: Visit) -> list[Table]:
 async def _case(visit: Visit) -> list[Table]:
     page = await case_page(visit.office, visit.viewer, visit.number(visit.asked("case")) or 0)
     history: list[list[Cell]] = [
-        [line.at, wording.actor(line), cards.deed(line.action), wording.handed_to(line), wording.masked(line.note)]
+        [line.at, wording.actor(line), cards.deed(line.action), wording.handed_to(line), line.note]
         for line in page.lines
     ]
     people: list[list[Cell]] = [
@@ -279,3 +283,30 @@ async def _audit(visit: Visit) -> list[Table]:
         [line.at, line.who, wording.DEED[line.deed], line.case_number, line.subject] for line in lines
     ]
     return [Table("日志", ("时间", "谁", "做了什么", "诉求", "说明"), rows)]
+
+
+async def _upkeep(visit: Visit) -> list[Table]:
+    rows: list[list[Cell]] = [
+        [plan.number, plan.work, plan.place, wording.rhythm(plan), plan.unit, plan.first_on.isoformat(),
+         plan.last_on.isoformat(), plan.next_on.isoformat() if plan.next_on else "", plan.done, plan.missed]
+        for plan in await rounds.plans(visit.office, visit.viewer)
+    ]  # fmt: skip
+    columns = ("诉求", "做什么", "地点", "多久", "谁做", "从", "到", "下次", "做了", "漏了")
+    return [Table("定期维护", columns, rows)]
+
+
+async def _rulings(visit: Visit) -> list[Table]:
+    found = await rulings.search(visit.office, visit.viewer, sought_of(visit), limit=MOST_ROWS)
+    rows: list[list[Cell]] = [
+        [one.precedent.number, one.precedent.at, one.precedent.category, one.precedent.estate, one.precedent.place,
+         one.precedent.text, "、".join(one.precedent.refused_by), one.precedent.department, one.precedent.reason,
+         one.precedent.by, wording.RULING[one.state]]
+        for one in found
+    ]  # fmt: skip
+    columns = ("诉求", "时间", "类别", "小区", "地点", "诉求内容", "谁退过", "裁定给", "理由", "谁定的", "以后")
+    laws: list[list[Cell]] = [
+        [rule.category, rule.estate or "全社区", rule.word, rule.department, rule.number, rule.by, rule.at]
+        for rule in await rulings.rules(visit.office, visit.viewer)
+    ]
+    rules_columns = ("类别", "哪里", "字眼", "归谁", "依据", "谁定的", "时间")
+    return [Table("归属裁定", columns, rows), Table("由裁定来的规则", rules_columns, laws)]

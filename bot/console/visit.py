@@ -47,6 +47,20 @@ _SAID = {
     "kept": "保存了。",
     "accepted": "已采用，下次训练会用上。",
     "rejected": "好，这条不采用。",
+    "merged": "并好了，两边的居民和承办的人都会收到消息。",
+    "split": "拆出来了，就是这一件。居民和该办的人都会收到消息。",
+    "asked": "申请记下了，书记同意后生效。",
+    "suspended": "挂账了，到日子自动恢复。居民会收到消息。",
+    "promised": "约定好了。每次到日子提醒该做的人，做了就告诉反映的居民。",
+    "round_done": "记下了，反映的居民会收到消息。",
+    "round_skipped": "记为这次不用做，反映的居民会收到消息。",
+    "round_called": "叫了一次，该做的人马上收到消息。",
+    "renewed": "又约定了一季，就是这一项。",
+    "plan_ended": "停掉了，以后不再提醒。",
+    "ruled": "定成规则了，以后同样的直接归他们。",
+    "once": "好，只这一次。裁定还在这里，可以查。",
+    "rule_ended": "停用了，已经照它分派的不变。",
+    "heard": "记为听过了。类别听着不对，就在“更正类别或地点”里改。",
 }
 
 
@@ -95,6 +109,7 @@ class Console:
         sessions: Sessions,
         wake: Callable[[], None],
         pictures: WeekPictures,
+        answer_token: Callable[[int, str], str],
     ) -> None:
         self.settings = settings
         self.database = database
@@ -104,6 +119,7 @@ class Console:
         self._announcer = announcer
         self._wake = wake
         self.pictures = pictures
+        self.answer_token = answer_token
 
     # ---- transactions
 

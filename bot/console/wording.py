@@ -1,7 +1,7 @@
 """What the console's pages call things, and how they write times and shares."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from bot.conversation.cards import ROLE, STATE
 from workflows.case_file import Line
@@ -11,7 +11,8 @@ from workflows.console.rows import CaseRow
 from workflows.policy.lifecycle import Action, Rung, Status
 from workflows.policy.measures import Share
 from workflows.policy.permissions import Relation
-from workflows.policy.privacy import mask
+from workflows.policy.upkeep import Rhythm, Season
+from workflows.upkeep import PlanView, Round
 
 LANE: Mapping[str, str] = {
     Lane.GRID: "网格核实",
@@ -19,6 +20,7 @@ LANE: Mapping[str, str] = {
     Lane.COMMUNITY: "社区协调",
     Lane.DEPARTMENT: "部门（已吹哨）",
     Lane.WAITING: "等确认、等居民",
+    Lane.SUSPENDED: "挂账",
 }
 RUNG: Mapping[str, str] = {
     Rung.GRID_BRANCH: "网格党支部",
@@ -51,10 +53,11 @@ STATES: Mapping[str, str] = {
     "late": "超时的",
     "late_whole": "全程超时的",
     "closed": "已了结的",
-    **{lane.value: f"在：{LANE[lane]}" for lane in Lane},
+    **{lane.value: f"在：{LANE[lane]}" for lane in Lane if lane is not Lane.SUSPENDED},
     **{status.value: STATE[status] for status in Status},
 }
 CORRECTION: Mapping[str, str] = {"new": "待定", "accepted": "已采用", "rejected": "没采用"}
+RULING: Mapping[str, str] = {"": "全部", "new": "还没定", "rule": "已成规则", "once": "只这一次"}
 ROLE_OF: Mapping[Relation, str] = {
     Relation.GRID_WORKER: "grid_worker",
     Relation.BRANCH: "branch_secretary",
@@ -89,6 +92,8 @@ def step_clock(row: CaseRow, now: datetime) -> str:
         return ""
     if row.status in _WAITS_FOR:
         return _WAITS_FOR[row.status]
+    if row.status is Status.SUSPENDED:
+        return "挂账，停着"
     over = now - row.rung_due_at
     if over <= timedelta(0):
         return f"剩{length(-over)}"
@@ -101,6 +106,40 @@ def whole_clock(row: CaseRow, now: datetime) -> str:
         return ""
     over = now - row.whole_due_at
     return f"超时{length(over)}" if over > timedelta(0) else f"剩{length(-over)}"
+
+
+def rhythm(of: PlanView | Season) -> str:
+    """每14天, 每2个月, 大雨过后."""
+    match of.rhythm:
+        case Rhythm.DAYS:
+            return f"每{of.every}天"
+        case Rhythm.MONTHS:
+            return "每月" if of.every == 1 else f"每{of.every}个月"
+        case Rhythm.TRIGGER:
+            return f"{of.trigger}过后"
+
+
+def plan_state(plan: PlanView, now: datetime) -> str:
+    """下次12月1日，做了3次，漏了1次."""
+    if plan.state != "running":
+        return {"over": "这一季结束了", "ended": "停掉了"}.get(plan.state, plan.state)
+    counted = f"，做了{plan.done}次" + (f"，漏了{plan.missed}次" if plan.missed else "")
+    if plan.next_on is None:
+        waits = "等着有人叫" if plan.rhythm is Rhythm.TRIGGER else "没有下一次了"
+        return f"{waits}{counted}"
+    year = f"{plan.next_on.year}年" if plan.next_on.year != now.year else ""
+    return f"下次{year}{plan.next_on.month}月{plan.next_on.day}日{counted}"
+
+
+def round_state(one: Round, today: date) -> tuple[str, str]:
+    """(how it is drawn, in words)."""
+    if one.done_at is not None:
+        return "good", "做好了" if one.missed_at is None else "后来补做了"
+    if one.skipped_at is not None:
+        return "left", "这次不用做"
+    if one.missed_at is not None:
+        return "late", "漏了，还没补"
+    return ("due", "该做了") if one.due_on <= today else ("", "还没到")
 
 
 def percent(share: Share) -> str:
@@ -122,8 +161,3 @@ def actor(line: Line) -> str:
 def handed_to(line: Line) -> str:
     """To whom it went, where a step hands it on."""
     return line.holder if line.action in _HANDED_ON else ""
-
-
-def masked(text: str) -> str:
-    """A note without whole phone or ID numbers."""
-    return mask(text)

@@ -86,7 +86,7 @@ class Round(CallbackData, prefix="o"):
 
 
 class Upkeep(CallbackData, prefix="v"):
-    """Of a round (done) or a plan (call, renew, end, no), by its id."""
+    """Of a round (done, skip) or a plan (call, renew, end, no), by its id."""
 
     act: str
     row: int

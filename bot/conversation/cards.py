@@ -7,6 +7,7 @@ from bot.conversation.buttons import CaseDo, Option, Rows, option
 from bot.conversation.phrases import say
 from workflows.case_file import CaseView, Line, may_tap
 from workflows.policy.lifecycle import Action, Rung, Status
+from workflows.policy.naming import SOMEBODY
 from workflows.policy.privacy import mask, mask_id
 
 STATE = {
@@ -102,6 +103,7 @@ _DONE = {
     Action.ROUND_DUE: "到了定期维护的日子",
     Action.ROUND_DONE: "定期维护做了一次",
     Action.ROUND_MISSED: "定期维护没有按时做",
+    Action.ROUND_SKIPPED: "定期维护这次不用做",
 }
 
 
@@ -202,8 +204,8 @@ def opened(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
     ]
 
 
-def progress(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
-    """One case for its reporter."""
+def progress(view: CaseView, now: datetime, zone: tzinfo, reader: int | None = None) -> tuple[str, Rows]:
+    """One case for somebody who waits for it."""
     text = say(
         "progress.one",
         number=view.number,
@@ -212,6 +214,7 @@ def progress(view: CaseView, now: datetime, zone: tzinfo) -> tuple[str, Rows]:
         state=state_line(view),
         clock=clock_line(view, now, zone),
     ).strip()
+    text = view.unsaid(text, reader)
     if view.status is Status.TO_JUDGE:
         return text, verdict_rows(view)
     rows: Rows = []
@@ -238,9 +241,10 @@ def verdict_rows(view: CaseView) -> Rows:
     ]
 
 
-def case_line(view: CaseView, length: int = 24) -> str:
-    """One case on one line, for lists."""
-    return f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}：{shortened(mask(view.text), length)}"
+def case_line(view: CaseView, length: int = 24, reader: int | None = None) -> str:
+    """One case on one line, for lists; `reader`: the person who reads it, where they may have reported it."""
+    words = shortened(mask(view.unsaid(view.text, reader)), length)
+    return f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}：{words}"
 
 
 def option_line(view: CaseView) -> str:
@@ -250,7 +254,7 @@ def option_line(view: CaseView) -> str:
 
 def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, head: str = "") -> tuple[str, Rows]:
     """A case for those who work on it at its rung, with what they may do now."""
-    words = mask_id(_told(view)) if capacity in ("grid_worker", "branch_secretary") else mask(_told(view))
+    words = mask_id(view.text) if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
     lines = [
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",
@@ -264,7 +268,7 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
     if view.whistle_reason:
         lines.append(f"社区吹哨的理由：{shortened(view.whistle_reason, 300)}")
     if view.on_behalf_of and capacity not in _OUTSIDE:
-        lines.append(f"（代{view.on_behalf_of if view.consent else _SOMEBODY}反映）")
+        lines.append(f"（代{view.on_behalf_of if view.consent else SOMEBODY}反映）")
     if view.ring and capacity in LISTENERS:
         lines.append(f"上门前请先打：{view.ring}")
     if view.reporters > 1:
@@ -274,7 +278,8 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
         waited = (now - view.opened_at).days
         since = f"；居民已等{waited}天" if waited else ""
         lines.append(f"请在{moment(view.rung_due_at, now, zone)}前答复{since}。")
-    return "\n".join(lines), staff_rows(view, capacity)
+    # For whom it was reported is left out, wherever it was said, while that one has not agreed.
+    return view.unsaid("\n".join(lines)), staff_rows(view, capacity)
 
 
 def _beside(view: CaseView) -> list[str]:
@@ -319,20 +324,13 @@ def _of_facts(view: CaseView) -> list[str]:
 LISTENERS = frozenset(
     {"grid_worker", "branch_secretary", "community_secretary", "community_staff"}
 )  # of residents' voices
-_SOMEBODY = "一位邻居"
 _ASSISTED = {"sent": "还没答复", "solved": "办好了", "planned": "有计划", "refused": "说不属于他们"}
 _OUTSIDE = frozenset({"department_liaison", "assisting_department"})  # they never learn who has reported
 
 
 def whole_text(view: CaseView) -> str:
     """Everything that the reporters wrote."""
-    return f"【{view.number}】\n{mask(_told(view))}"
-
-
-def _told(view: CaseView) -> str:
-    """The reporters' words; for whom one of them reports is left out while that one has not agreed to be named."""
-    name = view.on_behalf_of
-    return view.text.replace(name, _SOMEBODY) if name and not view.consent else view.text
+    return f"【{view.number}】\n{mask(view.unsaid(view.text))}"
 
 
 def staff_rows(view: CaseView, capacity: str) -> Rows:
@@ -428,14 +426,17 @@ def _rows_of(view: CaseView, capacity: str) -> list[list[tuple[str, str]]]:
             return []
 
 
-def history(view: CaseView, lines: list[Line], now: datetime, zone: tzinfo, *, masked: bool = True) -> str:
+def history(
+    view: CaseView, lines: list[Line], now: datetime, zone: tzinfo, *, masked: bool = True, reader: int | None = None
+) -> str:
     """The record, as those may read it who may see the case. Names of residents are not in it."""
     out = [f"【{view.number}】{view.category_name}，{view.place or '地点待核实'}", STATE[view.status]]
     for line in lines:
         who = ROLE.get(line.capacity, line.capacity)
         if line.who and line.capacity not in ("reporter", "system"):
             who += line.who
-        note = f"：{shortened(mask(line.note) if masked else line.note, 80)}" if line.note else ""
+        said = view.unsaid(line.note, reader)
+        note = f"：{shortened(mask(said) if masked else said, 80)}" if said else ""
         where = ""
         if line.action in (Action.BLOW_WHISTLE, Action.HAND_TO_PROPERTY, Action.HAND_TO_COMMUNITY, Action.ESCALATE):
             where = f" → {line.holder}"

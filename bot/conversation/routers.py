@@ -412,7 +412,7 @@ async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:
             await talk.say("voice.heard", resident.menu_rows(talk, 0, data.case), number=view.number)
         case "history":
             view, lines = await talk.office.history(talk.speaker.person_id, data.case)
-            await talk.answer(cards.history(view, lines, talk.now, talk.zone))
+            await talk.answer(cards.history(view, lines, talk.now, talk.zone, reader=talk.speaker.person_id))
         case "text":
             view = await talk.office.cases.look(talk.speaker.person_id, data.case)
             await talk.answer(cards.whole_text(view))

@@ -45,6 +45,10 @@ def _news(data: Any, head: str) -> Sequence[tuple[str, Rows, str]]:
             return [
                 (say("upkeep.not_done", head=head, work=data["work"], day=_day(data["day"]), unit=data["unit"]), [], "")
             ]
+        case "skipped":
+            note = mask(str(data["note"]))
+            text = say("upkeep.skipped", head=head, work=data["work"], day=_day(data["day"]), note=note, next=following)
+            return [(text, [], "")]
         case _:
             note = f"：{mask(str(data['note']))}" if data.get("note") else ""
             text = say(
@@ -60,7 +64,8 @@ def _news(data: Any, head: str) -> Sequence[tuple[str, Rows, str]]:
 
 
 def _done_rows(data: Any) -> Rows:
-    return [[option("做好了", Upkeep(act="done", row=int(data["task"])))]]
+    task = int(data["task"])
+    return [[option("做好了", Upkeep(act="done", row=task)), option("这次不用做", Upkeep(act="skip", row=task))]]
 
 
 def _day(iso: str) -> str:

@@ -49,17 +49,19 @@ async def test_no_number_leaves_the_circle_in_a_whole_season(tmp_path: Path) -> 
     played, database = await season(tmp_path)
     try:
         async with database.reading() as session:
-            await _outbox(session, played.grids)
+            await _outbox(session, played.grids, played.neighbours.said_by)
             await _screens(played, session)
             exported = [row.text for row in await Corrections(session, played.start).candidates("new")]
             assert exported
             assert not [text for text in exported if told(text, PHONES + IDS)]
+            assert not [text for text in exported for name in played.neighbours.said_by if name in text]
     finally:
         await database.close()
 
 
-async def _outbox(session: AsyncSession, grids: dict[str, set[int | None]]) -> None:
+async def _outbox(session: AsyncSession, grids: dict[str, set[int | None]], said_by: dict[str, int]) -> None:
     circle = await near(session)
+    assert len(said_by) > 10
     rows = (await session.execute(select(Outbound))).scalars().all()
     assert len(rows) > 500
     reached = 0
@@ -68,6 +70,8 @@ async def _outbox(session: AsyncSession, grids: dict[str, set[int | None]]) -> N
         buttons = [b["text"] for line in row.payload.get("reply_markup", {}).get("inline_keyboard", []) for b in line]
         for said in (text, *buttons):
             assert not told(said, IDS), said
+            for name in (name for name in said_by if name in said):  # nobody has agreed: only who said it reads it
+                assert str(said_by[name]) == row.chat_key, said
             if told(said, PHONES):
                 number = re.search(r"【(\w+-\d+)】", said)
                 assert number is not None, said
@@ -92,6 +96,7 @@ async def _screens(played: Talkative, session: AsyncSession) -> None:
         ]  # fmt: skip
         for text in seen:
             assert not told(text, everybody), text
+            assert not [name for name in played.neighbours.said_by if name in text], text
         assert not told(cards.staff_card(view, Role.GRID_WORKER, now, zone)[0], IDS)
     for person in (await session.execute(select(Person.id))).scalars():
         for digest in await office.digests.for_person(person, Week.of(now, zone)):

@@ -20,6 +20,7 @@ class Lane(StrEnum):
     COMMUNITY = "community"
     DEPARTMENT = "department"
     WAITING = "waiting"
+    SUSPENDED = "suspended"  # laid aside to a day
 
 
 STATUSES: dict[Lane, tuple[Status, ...]] = {
@@ -27,7 +28,10 @@ STATUSES: dict[Lane, tuple[Status, ...]] = {
     Lane.PROPERTY: (Status.WITH_PROPERTY,),
     Lane.COMMUNITY: (Status.WITH_COMMUNITY,),
     Lane.DEPARTMENT: (Status.WITH_DEPARTMENT,),
-    Lane.WAITING: tuple(status for status in Status if status in OPEN and status not in WORKING),
+    Lane.WAITING: tuple(
+        status for status in Status if status in OPEN and status not in WORKING and status is not Status.SUSPENDED
+    ),
+    Lane.SUSPENDED: (Status.SUSPENDED,),
 }
 SHOWN = 30  # cards of a column; its numbers are always the whole
 
@@ -54,12 +58,13 @@ async def board(office: Office, viewer: Viewer, shown: int | None = SHOWN) -> li
     columns_of = (each.c.status, each.c.step, each.c.whole)
     counted = (await office.session.execute(select(*columns_of, func.count()).group_by(*columns_of))).all()
     columns = []
+    by_day = (Case.suspended_until, Case.id)
     for lane, statuses in STATUSES.items():
         mine = [row for row in counted if row[0] in statuses]
         query = (
             select(Case)
             .where(viewer.sees(), Case.closed_at.is_(None), or_(*(Case.status == status for status in statuses)))
-            .order_by(*most_pressing(now))
+            .order_by(*(by_day if lane is Lane.SUSPENDED else most_pressing(now)))
         )
         found = await office.session.execute(query.limit(shown) if shown is not None else query)
         columns.append(
@@ -68,7 +73,7 @@ async def board(office: Office, viewer: Viewer, shown: int | None = SHOWN) -> li
                 total=sum(number for *_, number in mine),
                 late_step=sum(number for _, step, _, number in mine if step),
                 late_whole=sum(number for _, _, whole, number in mine if whole),
-                rows=rows_of(found.scalars(), now, office.rules, office.directory),
+                rows=await rows_of(office.session, found.scalars(), now, office.rules, office.directory),
             )
         )
     return columns

@@ -1,18 +1,20 @@
 """Everything about one case for somebody whose post covers it: both clocks, history, photos, people, whistles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 
-from workflows.case_file import CaseNotFound, CaseView, Line
+from workflows.case_file import ACTION_OF_ACT, CaseNotFound, CaseView, Line
 from workflows.console.rows import CaseRow, row_of
 from workflows.console.viewer import Viewer
 from workflows.models import Case, Media, Person, Whistle
 from workflows.office import Office
+from workflows.policy.naming import SOMEBODY
 from workflows.policy.permissions import Relation
 from workflows.policy.privacy import mask, mask_id
+from workflows.unnamed import unnamed
 from workflows.voices import is_voice
 
 # Who goes to the door sees the number whole; who coordinates sees whom it is about; who repairs sees neither.
@@ -45,6 +47,7 @@ class Called:
     answer: str
     proposed_owner: str
     planned_for: datetime | None
+    lead: bool
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class CasePage:
     named: bool  # whether `waiting` may be shown to this viewer at all
     whistles: Sequence[Called]
     relations: frozenset[Relation]
+    may: frozenset[str]  # which acts this viewer's posts cover as the case stands now
 
 
 async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
@@ -70,15 +74,42 @@ async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
     case = await office.file.case(case_id, lock=False)
     relations = await staff_relations(office, viewer, case)
     view, lines = await office.history(viewer.person_id, case_id)
+    words = view.unsaid(case.text)
     return CasePage(
-        view=view,
-        row=row_of(case, office.now, office.rules, office.directory),
-        words=mask_id(case.text) if relations & _RING else mask(case.text),
-        lines=lines,
+        view=_told(view),
+        row=row_of(case, office.now, office.rules, office.directory, await unnamed(office.session, [case.id])),
+        words=mask_id(words) if relations & _RING else mask(words),
+        lines=[replace(line, note=mask(view.unsaid(line.note))) for line in lines],
         waiting=await _waiting(office, case, relations) if relations & _NAMED else (),
         named=bool(relations & _NAMED),
-        whistles=await _whistles(office, case),
+        whistles=await _whistles(office, view),
         relations=relations,
+        may=frozenset(await office.file.may_do(viewer.person_id, case, ACTION_OF_ACT)),
+    )
+
+
+def _told(view: CaseView) -> CaseView:
+    """The view with everything in it that somebody wrote as this page may show it; `text` is the page's `words`."""
+
+    def said(text: str) -> str:
+        return mask(view.unsaid(text))
+
+    facts = view.facts
+    wanted, rests = facts.wanted, facts.suspension
+    return replace(
+        view,
+        text="",
+        place=said(view.place),
+        result=said(view.result),
+        ring=view.unsaid(view.ring),
+        on_behalf_of=view.on_behalf_of if view.consent or not view.on_behalf_of else SOMEBODY,
+        whistle_reason=said(view.whistle_reason),
+        facts=replace(
+            facts,
+            wanted=replace(wanted, reason=said(wanted.reason), no_photo=said(wanted.no_photo)) if wanted else None,
+            suspension=replace(rests, reason=said(rests.reason)) if rests else None,
+            assistants=tuple(replace(one, answer=said(one.answer)) for one in facts.assistants),
+        ),
     )
 
 
@@ -117,7 +148,7 @@ async def _waiting(office: Office, case: Case, relations: frozenset[Relation]) -
             name=people[reporter.person_id].name,
             phone=people[reporter.person_id].phone if rings else mask(people[reporter.person_id].phone),
             first=reporter.first,
-            on_behalf_of=reporter.on_behalf_of,
+            on_behalf_of=mask(reporter.on_behalf_of) if reporter.consent or not reporter.on_behalf_of else SOMEBODY,
             verdict=reporter.verdict,
             joined_at=reporter.joined_at,
         )
@@ -125,24 +156,25 @@ async def _waiting(office: Office, case: Case, relations: frozenset[Relation]) -
     ]
 
 
-async def _whistles(office: Office, case: Case) -> list[Called]:
+async def _whistles(office: Office, view: CaseView) -> list[Called]:
     rows = await office.session.execute(
         select(Whistle, Person.name)
         .outerjoin(Person, Person.id == Whistle.contact_person_id)
-        .where(Whistle.case_id == case.id)
+        .where(Whistle.case_id == view.id)
         .order_by(Whistle.id)
     )
     return [
         Called(
             department=office.directory.unit(whistle.department_unit_id).name,
-            reason=mask(whistle.reason),
+            reason=mask(view.unsaid(whistle.reason)),
             contact=contact or "",
             sent_at=whistle.sent_at,
             due_at=whistle.due_at,
             state=whistle.state,
-            answer=mask(whistle.answer),
-            proposed_owner=whistle.proposed_owner,
+            answer=mask(view.unsaid(whistle.answer)),
+            proposed_owner=mask(whistle.proposed_owner),
             planned_for=whistle.planned_for,
+            lead=whistle.lead,
         )
         for whistle, contact in rows
     ]

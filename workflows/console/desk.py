@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 
 from workflows.console.rows import CaseRow, most_pressing, rows_of
 from workflows.console.viewer import GRID_ROLES, UNIT_ROLES, Viewer
-from workflows.models import Case
+from workflows.models import Case, Whistle
 from workflows.office import Office
 from workflows.people import OFFICE_ROLES
 from workflows.policy.lifecycle import Status
@@ -39,9 +39,17 @@ def _waits_for(viewer: Viewer) -> list[ColumnElement[bool]]:
         elif post.role in UNIT_ROLES:
             held = Case.status.in_([Status.WITH_PROPERTY, Status.WITH_DEPARTMENT])
             ways.append(and_(Case.holder_unit_id == post.unit_id, held))
+            ways.append(Case.id.in_(_assisting(post.unit_id)))
         elif post.role in OFFICE_ROLES:
             ways.append(and_(Case.community_id == post.community_id, Case.status == Status.WITH_COMMUNITY))
     return ways
+
+
+def _assisting(unit_id: int | None) -> Select[int]:
+    """Cases on which this department is to help the one that leads, and has not answered."""
+    return select(Whistle.case_id).where(
+        Whistle.department_unit_id == unit_id, Whistle.lead.is_(False), Whistle.state == "sent"
+    )
 
 
 async def _cases(office: Office, viewer: Viewer, which: ColumnElement[bool], shown: int | None) -> list[CaseRow]:
@@ -49,4 +57,4 @@ async def _cases(office: Office, viewer: Viewer, which: ColumnElement[bool], sho
         select(Case).where(viewer.not_about_me(), which, Case.closed_at.is_(None)).order_by(*most_pressing(office.now))
     )
     found = await office.session.execute(query.limit(shown) if shown is not None else query)
-    return rows_of(found.scalars(), office.now, office.rules, office.directory)
+    return await rows_of(office.session, found.scalars(), office.now, office.rules, office.directory)

@@ -1,20 +1,23 @@
 """One case as one row of a list: what it is, where, who has it, and both clocks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from workflows.case_file import Rules, place_sentence
 from workflows.digest.lines import late_step, late_whole
 from workflows.directory import Directory
-from workflows.models import Case
-from workflows.policy.lifecycle import CLOSED, RUNG_OF, Rung, Status
+from workflows.models import Case, CaseEvent
+from workflows.policy.lifecycle import CLOSED, RUNG_OF, Action, Rung, Status
 from workflows.policy.privacy import mask
+from workflows.unnamed import Unnamed, unnamed
 
+_AT_ONCE = 1000  # below what either database takes in one statement
 STEP_STATES = [status.value for status in RUNG_OF]
 
 
@@ -40,6 +43,8 @@ class CaseRow:
     reopened: int
     refusals: int
     proactive: bool
+    rests_until: datetime | None = None  # 挂账: laid aside to this day
+    rests_because: str = ""
 
     @property
     def open(self) -> bool:
@@ -47,16 +52,16 @@ class CaseRow:
         return self.status not in CLOSED
 
 
-def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> CaseRow:
-    """The row of a case as it stands now."""
+def row_of(case: Case, now: datetime, rules: Rules, directory: Directory, names: Unnamed, because: str = "") -> CaseRow:
+    """The row of a case as it stands now; `names` are those that it must not tell."""
     open_ = case.closed_at is None
     return CaseRow(
         id=case.id,
         number=case.number,
         category=case.category,
         category_name=rules.categories.get(case.category, case.category),
-        place=place_sentence(case),
-        text=mask(case.text),
+        place=mask(names.hidden(case.id, place_sentence(case))),
+        text=mask(names.hidden(case.id, case.text)),
         holder=directory.unit(case.holder_unit_id).name if case.holder_unit_id is not None else "",
         status=Status(case.status),
         rung=Rung(case.rung),
@@ -69,12 +74,33 @@ def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> Cas
         reopened=case.reopened,
         refusals=case.refusals,
         proactive=case.proactive,
+        rests_until=case.suspended_until if case.status == Status.SUSPENDED else None,
+        rests_because=mask(names.hidden(case.id, because)),
     )
 
 
-def rows_of(cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory) -> list[CaseRow]:
+async def rows_of(
+    session: AsyncSession, cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory
+) -> list[CaseRow]:
     """Several at once."""
-    return [row_of(case, now, rules, directory) for case in cases]
+    listed = list(cases)
+    names = await unnamed(session, [case.id for case in listed])
+    reasons = await _reasons(session, [case.id for case in listed if case.status == Status.SUSPENDED])
+    return [row_of(case, now, rules, directory, names, reasons.get(case.id, "")) for case in listed]
+
+
+async def _reasons(session: AsyncSession, resting: Sequence[int]) -> dict[int, str]:
+    """Why these cases were laid aside, in the words with which that was decided last."""
+    found: dict[int, str] = {}
+    for start in range(0, len(resting), _AT_ONCE):
+        ids = resting[start : start + _AT_ONCE]
+        rows = await session.execute(
+            select(CaseEvent.case_id, CaseEvent.note)
+            .where(CaseEvent.case_id.in_(ids), CaseEvent.action == Action.SUSPEND)
+            .order_by(CaseEvent.id)
+        )
+        found |= {case_id: note for case_id, note in rows}
+    return found
 
 
 def is_late_step(now: datetime) -> ColumnElement[bool]:

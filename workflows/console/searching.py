@@ -59,7 +59,9 @@ async def search(office: Office, viewer: Viewer, query: Query) -> Found:
     rows = await office.session.execute(
         select(Case).where(*where).order_by(Case.id.desc()).limit(PAGE).offset((page - 1) * PAGE)
     )
-    return Found(query, total, rows_of(rows.scalars(), office.now, office.rules, office.directory))
+    return Found(
+        query, total, await rows_of(office.session, rows.scalars(), office.now, office.rules, office.directory)
+    )
 
 
 async def everything(office: Office, viewer: Viewer, query: Query) -> AsyncIterator[list[tuple[CaseRow, int]]]:
@@ -79,7 +81,7 @@ async def everything(office: Office, viewer: Viewer, query: Query) -> AsyncItera
         found = (await office.session.execute(wanted)).all()
         if not found:
             return
-        rows = rows_of((case for case, _ in found), office.now, office.rules, office.directory)
+        rows = await rows_of(office.session, (case for case, _ in found), office.now, office.rules, office.directory)
         yield [(row, number) for row, (_, number) in zip(rows, found, strict=True)]
         last = found[-1][0].id
         for case, _ in found:

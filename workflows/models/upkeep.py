@@ -46,7 +46,7 @@ class UpkeepPlan(Base):
 
 
 class UpkeepTask(Base):
-    """One round of a plan: due on a day, done with words or a photo, or missed."""
+    """One round of a plan: due on a day, done with words or a photo, left out with a reason, or missed."""
 
     __tablename__ = "upkeep_tasks"
     __table_args__ = (
@@ -61,6 +61,7 @@ class UpkeepTask(Base):
     asked_at: Mapped[datetime | None]
     missed_at: Mapped[datetime | None]  # the day has gone by without a word; it can still be done late
     done_at: Mapped[datetime | None]
+    skipped_at: Mapped[datetime | None]  # left out this time; `done_by` says by whom, `note` why
     done_by: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     note: Mapped[str] = mapped_column(Text, default="")
     photos: Mapped[list[str]] = mapped_column(default=list)

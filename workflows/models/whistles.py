@@ -41,6 +41,7 @@ class Ruling(Base):
     reason: Mapped[str] = mapped_column(Text)
     ruled_by: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     at: Mapped[datetime]
+    declined_at: Mapped[datetime | None]  # somebody said that it makes no rule: only this once
 
 
 class RoutingRule(Base):

@@ -89,6 +89,7 @@ class Action(StrEnum):
     ROUND_DUE = "round_due"  # of such a plan: its day has come; also long after the case was closed
     ROUND_DONE = "round_done"
     ROUND_MISSED = "round_missed"
+    ROUND_SKIPPED = "round_skipped"  # it need not be done this time; neither done nor missed
     ABSORB = "absorb"  # another case was merged into this one
     SPLIT = "split"  # a second matter was taken out of this one
 
@@ -102,7 +103,7 @@ class To(StrEnum):
 
 
 CLOSED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED, Status.WITHDRAWN, Status.MERGED})
-ROUNDS = frozenset({Action.ROUND_DUE, Action.ROUND_DONE, Action.ROUND_MISSED})
+ROUNDS = frozenset({Action.ROUND_DUE, Action.ROUND_DONE, Action.ROUND_MISSED, Action.ROUND_SKIPPED})
 STATUS_OF = {
     Rung.GRID_BRANCH: Status.WITH_GRID,
     Rung.PROPERTY: Status.WITH_PROPERTY,

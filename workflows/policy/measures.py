@@ -53,6 +53,7 @@ KEEPS_THE_CLOCK = (
     Action.ROUND_DUE,
     Action.ROUND_DONE,
     Action.ROUND_MISSED,
+    Action.ROUND_SKIPPED,
     Action.ABSORB,
     Action.SPLIT,
 )

@@ -32,7 +32,7 @@ async def progress(talk: Talk, text: str = "") -> None:
         await _show(talk, picked)
         return
     lines = [say("progress.many", n=len(views))]
-    lines += [f"{cards.case_line(v, 14)}。{cards.STATE[v.status]}" for v in views[:8]]
+    lines += [f"{cards.case_line(v, 14, talk.speaker.person_id)}。{cards.STATE[v.status]}" for v in views[:8]]
     rows = [[option(cards.option_line(v), CaseDo(act="progress", case=v.id))] for v in views[:8]]
     await talk.answer("\n".join(lines), rows)
 
@@ -140,7 +140,10 @@ async def _ask_which(talk: Talk, act: str, note: str, views: Sequence[CaseView])
     """Several could be meant."""
     d = talk.dialogue
     d.which, d.which_note, d.shown = act, note, [v.id for v in views]
-    lines = [say("which"), *(f"{n}. {cards.case_line(v, 16)}" for n, v in enumerate(views[:8], 1))]
+    lines = [
+        say("which"),
+        *(f"{n}. {cards.case_line(v, 16, talk.speaker.person_id)}" for n, v in enumerate(views[:8], 1)),
+    ]
     rows: Rows = [[option(cards.option_line(v), Which(act=act, case=v.id))] for v in views[:8]]
     await talk.answer("\n".join(lines), rows, asks="case")
 
@@ -167,7 +170,7 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
 
 
 async def _show(talk: Talk, view: CaseView) -> None:
-    body, rows = cards.progress(view, talk.now, talk.zone)
+    body, rows = cards.progress(view, talk.now, talk.zone, talk.speaker.person_id)
     await talk.answer(body, rows)
 
 

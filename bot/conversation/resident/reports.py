@@ -217,7 +217,7 @@ def _recognisable(view: CaseView, *, mine: bool) -> str:
     """Enough of a case to know it again: one's own words, of a neighbour's only what they said of a thing."""
     if mine:
         return cards.shortened(mask(view.text), 40)
-    return view.category_name if view.category in _ABOUT_PEOPLE else cards.shortened(mask(view.text), 40)
+    return view.category_name if view.category in _ABOUT_PEOPLE else cards.shortened(mask(view.unsaid(view.text)), 40)
 
 
 async def _show_like(talk: Talk, like: Sequence[Likeness]) -> None:

@@ -40,7 +40,7 @@ _FLOWS = {**whistling.FLOWS}  # acts that are a conversation of their own
 def prompted(talk: Talk) -> bool:
     """Whether the last act waits for words: then its button is not ticked off yet."""
     pending = talk.dialogue.pending
-    return pending in ASKS_WORDS or pending in whistling.PENDING or pending == rounds.PENDING
+    return pending in ASKS_WORDS or pending in whistling.PENDING or pending in (rounds.PENDING, rounds.SKIPPING)
 
 
 async def completes(talk: Talk, text: str) -> bool:

@@ -14,6 +14,7 @@ from workflows.policy.upkeep import Rhythm
 from workflows.upkeep import PlanView
 
 PENDING = "round"  # waits for the photo of a round
+SKIPPING = "round_skip"  # waits for the reason why one is left out
 _NO_PHOTO = re.compile(r"无照片|没有?照片|没照片|拍不了")
 
 
@@ -36,6 +37,9 @@ async def tapped(talk: Talk, act: str, row: int) -> None:
         case "done":
             talk.dialogue.pending, talk.dialogue.pending_case = PENDING, row
             await talk.say("upkeep.photo")
+        case "skip":
+            talk.dialogue.pending, talk.dialogue.pending_case = SKIPPING, row
+            await talk.say("need.skip_reason")
         case "call":
             plan = await upkeep.call(me, row)
             await talk.say("upkeep.called", plan=plan_line(plan))
@@ -52,7 +56,7 @@ async def tapped(talk: Talk, act: str, row: int) -> None:
 async def confirms(talk: Talk, text: str) -> bool:
     """The photo or the words after 做好了. False when they are about something else."""
     d = talk.dialogue
-    if d.pending != PENDING:
+    if d.pending not in (PENDING, SKIPPING):
         return False
     if words.never_mind(text) or text.strip() in ("取消", "不", "算了"):
         d.pending = ""
@@ -60,6 +64,8 @@ async def confirms(talk: Talk, text: str) -> bool:
         return True
     if talk.photo_refused:
         return False
+    if d.pending == SKIPPING:
+        return await _left_out(talk, text)
     if not talk.photo and not _NO_PHOTO.search(text):
         await talk.say("need.round_photo")
         return True
@@ -70,6 +76,20 @@ async def confirms(talk: Talk, text: str) -> bool:
     plan = await talk.office.upkeep.done(talk.speaker.person_id, d.pending_case, text, photos)
     following = say("upkeep.next", day=day_words(plan.next_on)) if plan.next_on is not None else ""
     await talk.say("upkeep.kept", turn=plan.done, number=plan.number, next=following)
+    return True
+
+
+async def _left_out(talk: Talk, reason: str) -> bool:
+    if not reason.strip():
+        await talk.say("need.skip_reason")
+        return True
+    d = talk.dialogue
+    d.pending = ""
+    talk.act("upkeep")
+    due = await talk.office.upkeep.due_day(d.pending_case)
+    plan = await talk.office.upkeep.skip(talk.speaker.person_id, d.pending_case, reason)
+    following = say("upkeep.next", day=day_words(plan.next_on)) if plan.next_on is not None else ""
+    await talk.say("upkeep.left_out", day=day_words(due), number=plan.number, next=following)
     return True
 
 

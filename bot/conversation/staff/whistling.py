@@ -316,6 +316,7 @@ async def make_rule(talk: Talk, ruling_id: int, scope: str) -> None:
     """A person accepts (or not) that a ruling becomes a rule."""
     talk.act("rule")
     if scope == "no":
+        await talk.office.rulings.decline(talk.speaker.person_id, ruling_id)
         await talk.say("rule.once")
         return
     rule = await talk.office.rulings.accept(talk.speaker.person_id, ruling_id, scope)

@@ -88,6 +88,7 @@ async def _still_owed(sources: Sources, community: int) -> tuple[str, ...]:
             UpkeepPlan.state != "ended",
             UpkeepTask.missed_at.is_not(None),
             UpkeepTask.done_at.is_(None),
+            UpkeepTask.skipped_at.is_(None),
         )
         .order_by(UpkeepTask.due_on)
         .limit(SHOWN)
