@@ -47,8 +47,16 @@ class CaseRow:
         return self.status not in CLOSED
 
 
-def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> CaseRow:
-    """The row of a case as it stands now."""
+# What `row_of` reads of a case.
+COLUMNS = (
+    Case.id, Case.number, Case.category, Case.text, Case.estate_text, Case.building_text, Case.unit_text, Case.room_text,
+    Case.place_text, Case.holder_unit_id, Case.status, Case.rung, Case.opened_at, Case.rung_due_at, Case.whole_due_at,
+    Case.closed_at, Case.reopened, Case.refusals, Case.proactive,
+)  # fmt: skip
+
+
+def row_of(case: Case | Any, now: datetime, rules: Rules, directory: Directory) -> CaseRow:
+    """The row of a case as it stands now; `case` is one, or a row of `COLUMNS`."""
     open_ = case.closed_at is None
     return CaseRow(
         id=case.id,
@@ -72,7 +80,7 @@ def row_of(case: Case, now: datetime, rules: Rules, directory: Directory) -> Cas
     )
 
 
-def rows_of(cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory) -> list[CaseRow]:
+def rows_of(cases: Iterable[Case | Any], now: datetime, rules: Rules, directory: Directory) -> list[CaseRow]:
     """Several at once."""
     return [row_of(case, now, rules, directory) for case in cases]
 

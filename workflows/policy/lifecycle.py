@@ -84,6 +84,7 @@ class Action(StrEnum):
     URGE = "urge"
     COMMENT = "comment"
     ROUTE = "route"
+    SUCCEED = "succeed"  # the unit or place that had it was closed: another takes it over as it is
     MERGE = "merge"
     UPKEEP = "upkeep"  # a plan that repeats was promised with it
     ABSORB = "absorb"  # another case was merged into this one
@@ -199,6 +200,7 @@ for _status in OPEN:
         Action.UPKEEP,
         Action.ABSORB,
         Action.SPLIT,
+        Action.SUCCEED,
     ):
         TRANSITIONS[_status, _action] = To.SAME
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflows.policy.lifecycle import Action, Status
+from workflows.policy.lifecycle import CLOSED, TRANSITIONS, Action, Status
 
 AGAIN = timedelta(days=30)  # the same kind at the same place within these days is a repeat
 # A resident's last word in a week counts once. Asked twice without an answer is a word too: silence.
@@ -16,6 +16,8 @@ WORDS = (
     Action.CLOSE_UNANSWERED,
     Action.CLOSE_UNFOUNDED,
 )
+# Whatever the lifecycle lets end a case: what is closed is looked for among these events only.
+CLOSING = tuple(sorted({action for (_, action), leads_to in TRANSITIONS.items() if leads_to in CLOSED}))
 SENT_BACK = (Action.JUDGE_PARTLY, Action.JUDGE_NOT, Action.REOPEN)
 ANSWERS = (Action.REPORT_RESULT, Action.PLAN, Action.REFUSE)
 # The last of these tells how a matter stands that a department has: called, promised, or past its day.
@@ -50,6 +52,7 @@ KEEPS_THE_CLOCK = (
     Action.UPKEEP,
     Action.ABSORB,
     Action.SPLIT,
+    Action.SUCCEED,
 )
 
 
