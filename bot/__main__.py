@@ -646,6 +646,8 @@ def directory_import(
 
     async def work() -> None:
         from bot.clock import SystemClock
+        from bot.processes.bell import ring
+        from bot.processes.directory_watch import DIRECTORY
         from workflows import directory_file
         from workflows.database import Database
 
@@ -654,6 +656,7 @@ def directory_import(
         try:
             async with database.writing() as session:
                 done = await directory_file.import_file(session, file, SystemClock().now(), end_missing=end_missing)
+                await ring(session, DIRECTORY)  # processes that are at work read it again
         except directory_file.DirectoryFileError as error:
             _stop(str(error))
         finally:

@@ -46,6 +46,7 @@ from bot.metrics import FOLLOW_UPS, NLU_READY
 from bot.pictures.week_pictures import WeekPictures, face_for
 from bot.processes.bell import CLOCK, INBOX, OUTBOX, Line
 from bot.processes.claims import ChatClaims
+from bot.processes.directory_watch import DIRECTORY, DirectoryWatch
 from bot.processes.leases import Alone, Desk, Leases
 from bot.processes.postbox import Postbox, is_busy, savepoint, will_pass
 from bot.processes.roles import ProcessRole, alone_on
@@ -77,6 +78,7 @@ log = structlog.get_logger()
 
 DRAFT, REREAD = "draft", "reread"
 DATABASE_SECONDS = 30.0  # it may come up after us, as after a power cut
+DIRECTORY_SECONDS = 3.0  # how often the directory is looked at without having been told that it was changed
 LOOK_SECONDS = 3.0  # among several processes, how often everybody looks without having been woken
 READER = "reader is ready"
 # When a text that could not be read is tried again; while the NLU is down, only the first counts.
@@ -113,6 +115,7 @@ class App:
         self.database = database or Database(settings.database.url)
         self.rules = rules(settings)
         self.directory = Directory()
+        self.watch = DirectoryWatch(self.database, self._take_directory, DIRECTORY_SECONDS)
         self.chairs: list[Chair] = []
         self.roles = settings.process.roles
         self.secret = _secret(settings.storage)
@@ -203,7 +206,11 @@ class App:
             self._wake,
             self.pictures,
             self.answer_page.token,
+            self.watch.look,
         )
+
+    def _take_directory(self, directory: Directory) -> None:
+        self.directory = directory
 
     def _wake(self) -> None:
         self.courier.wake.set()
@@ -219,8 +226,7 @@ class App:
             empty = (await session.execute(select(func.count()).select_from(Community))).scalar_one() == 0
             if empty and self.settings.demo.enabled:
                 await import_file(session, self.settings.demo.directory, self.clock.now())
-        async with self.database.reading() as session:
-            self.directory = await Directory.load(session)
+        await self.watch.look()
         async with self.database.writing() as session:
             await _one_at_a_time(session)
             if isinstance(self.clock, SystemClock):
@@ -252,7 +258,8 @@ class App:
         line.on(INBOX, lambda _: self.inbox.arrived.set())
         line.on(OUTBOX, lambda _: self.courier.wake.set())
         line.on(CLOCK, lambda _: self._clock_moved.set())
-        for event in (self.inbox.arrived, self.courier.wake, self._clock_moved):
+        line.on(DIRECTORY, lambda _: self.watch.changed.set())
+        for event in (self.inbox.arrived, self.courier.wake, self._clock_moved, self.watch.changed):
             line.on_return(event.set)
 
     @asynccontextmanager
@@ -302,9 +309,9 @@ class App:
     async def _among_others(self) -> AsyncIterator[None]:
         """What ties this process to the others, for as long as it works."""
         async with asyncio.TaskGroup() as group:
-            ties: list[Coroutine[Any, Any, None]] = []
+            ties: list[Coroutine[Any, Any, None]] = [self.watch.run()]
             if self.line and self.leases:
-                ties = [self.line.run(), self.leases.run(), self._follow_the_clock(), self._say_that_it_reads()]
+                ties += [self.line.run(), self.leases.run(), self._follow_the_clock(), self._say_that_it_reads()]
             if self.relay:
                 ties.append(self.relay.run())
             tasks = [group.create_task(tie, name="ties") for tie in ties]

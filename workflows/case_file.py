@@ -540,6 +540,7 @@ class CaseFile:
             answering = self.directory.departments_for(case.community_id, case.category)
             case.department_unit_id = answering[0].id if answering else None
         case.rung = ladder_policy.start(route, self.around(case))
+        case.first_rung = case.rung
         case.status = STATUS_OF[Rung(case.rung)]
         case.holder_unit_id = self._holder(case, Rung(case.rung))
         self._set_clock(case, self.rules.ladder.clock_of(Rung(case.rung), route))

@@ -29,6 +29,7 @@ VILLAGE = "village"
 COMMUNITY_UNIT, DEPARTMENT = "community", "department"
 
 Card = TypeVar("Card")
+Listed = TypeVar("Listed", "GridCard", "EstateCard", "LandmarkCard", "UnitCard")
 
 # ---- what the directory hands out
 
@@ -53,6 +54,7 @@ class GridCard:
     community_id: int
     name: str
     branch_unit_id: int | None
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class EstateCard:
     committee: str
     lat: float | None = None
     lon: float | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class BuildingCard:
     grid_id: int
     number: str
     units: int
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class LandmarkCard:
     grid_id: int
     name: str
     aliases: tuple[str, ...]
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class UnitCard:
     name: str
     phone: str
     answers_for: tuple[str, ...]
+    closed: bool = False
 
 
 # Nobody needs more words to say where they live; a pasted novel, full of names, must not hold up the neighbours.
@@ -117,7 +123,10 @@ class NotInDirectory(LookupError):
 
 
 class Directory:
-    """An immutable snapshot of the places and units of all communities. Reading a message takes well under 1 ms."""
+    """An immutable snapshot of the places and units of all communities. Reading a message takes well under 1 ms.
+
+    What was closed is found by its id, for cases and history go on naming it, and in no list, name or address.
+    """
 
     def __init__(
         self,
@@ -134,8 +143,12 @@ class Directory:
         self._estates = {card.id: card for card in estates}
         self._landmarks = {card.id: card for card in landmarks}
         self._units = {card.id: card for card in units}
-        self._buildings = {(card.estate_id, card.number): card for card in buildings}
-        self._names = _Gazetteer(self._communities.values(), self._estates.values(), self._landmarks.values())
+        self._buildings = {(card.estate_id, card.number): card for card in buildings if not card.closed}
+        self._names = _Gazetteer(
+            self._communities.values(),
+            [card for card in self._estates.values() if not card.closed],
+            [card for card in self._landmarks.values() if not card.closed],
+        )
 
     @classmethod
     async def load(cls, session: AsyncSession) -> "Directory":
@@ -148,7 +161,7 @@ class Directory:
         units = await session.scalars(select(Unit).order_by(Unit.id))
         return cls(
             communities=[CommunityCard(c.id, c.name, c.code, c.kind, c.district, c.phone) for c in communities],
-            grids=[GridCard(g.id, g.community_id, g.name, g.branch_unit_id) for g in grids],
+            grids=[GridCard(g.id, g.community_id, g.name, g.branch_unit_id, g.closed_at is not None) for g in grids],
             estates=[
                 EstateCard(
                     e.id,
@@ -160,16 +173,24 @@ class Directory:
                     e.committee,
                     float(e.lat) if e.lat is not None else None,
                     float(e.lon) if e.lon is not None else None,
+                    e.closed_at is not None,
                 )
                 for e in estates
             ],
             buildings=[
-                BuildingCard(b.id, b.community_id, b.estate_id, b.grid_id, b.number, b.units) for b in buildings
+                BuildingCard(b.id, b.community_id, b.estate_id, b.grid_id, b.number, b.units, b.closed_at is not None)
+                for b in buildings
             ],
             landmarks=[
-                LandmarkCard(m.id, m.community_id, m.grid_id, m.name, tuple(m.aliases or ())) for m in landmarks
+                LandmarkCard(m.id, m.community_id, m.grid_id, m.name, tuple(m.aliases or ()), m.closed_at is not None)
+                for m in landmarks
             ],
-            units=[UnitCard(u.id, u.community_id, u.kind, u.name, u.phone, tuple(u.answers_for or ())) for u in units],
+            units=[
+                UnitCard(
+                    u.id, u.community_id, u.kind, u.name, u.phone, tuple(u.answers_for or ()), u.closed_at is not None
+                )
+                for u in units
+            ],
         )
 
     # ---- looking up
@@ -209,19 +230,19 @@ class Directory:
 
     def grids_of(self, community_id: int) -> Sequence[GridCard]:
         """Every grid of a community."""
-        return tuple(card for card in self._grids.values() if card.community_id == community_id)
+        return _open(card for card in self._grids.values() if card.community_id == community_id)
 
     def estates_of(self, community_id: int) -> Sequence[EstateCard]:
         """Every estate of a community."""
-        return tuple(card for card in self._estates.values() if card.community_id == community_id)
+        return _open(card for card in self._estates.values() if card.community_id == community_id)
 
     def landmarks_of(self, community_id: int) -> Sequence[LandmarkCard]:
         """Every landmark of a community."""
-        return tuple(card for card in self._landmarks.values() if card.community_id == community_id)
+        return _open(card for card in self._landmarks.values() if card.community_id == community_id)
 
     def units_of(self, community_id: int, kind: str) -> Sequence[UnitCard]:
         """Every unit of a kind in a community, in the order of the directory file."""
-        return tuple(card for card in self._units.values() if card.community_id == community_id and card.kind == kind)
+        return _open(card for card in self._units.values() if card.community_id == community_id and card.kind == kind)
 
     def property_of(self, estate_id: int) -> int | None:
         """The property company of an estate; None where there is none (or the estate is not known)."""
@@ -261,7 +282,7 @@ class Directory:
         placed = [
             (metres(lat, lon, e.lat, e.lon), e)
             for e in self._estates.values()
-            if e.lat is not None and e.lon is not None
+            if e.lat is not None and e.lon is not None and not e.closed
         ]
         near = [(away, e.id, e) for away, e in placed if away <= within_m]
         return min(near)[2] if near else None
@@ -327,6 +348,10 @@ def _card(cards: Mapping[int, Card], wanted: int, what: str) -> Card:
         return cards[wanted]
     except KeyError:
         raise NotInDirectory(what, wanted) from None
+
+
+def _open(cards: Iterable[Listed]) -> tuple[Listed, ...]:
+    return tuple(card for card in cards if not card.closed)
 
 
 def _abbreviates(short: str, name: str) -> bool:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from bot.console import closing
 from bot.console.case import Cases
+from bot.console.directory import DirectoryPages
 from bot.console.entrance import Entrance
 from bot.console.exports import Exports
 from bot.console.lists import Lists
@@ -20,7 +21,7 @@ def build(console: Console) -> APIRouter:
     """The router of /console."""
     router = APIRouter(prefix="/console", route_class=route_class(console), include_in_schema=False)
     router.add_api_route("/static/{name}", style, methods=["GET"])
-    for part in (Entrance, Lists, Cases, Numbers, Managing, Exports, Plans, RulingPages):
+    for part in (Entrance, Lists, Cases, Numbers, Managing, DirectoryPages, Exports, Plans, RulingPages):
         part(console).add_to(router)
     Steps(console, (*closing.all_of(console), Promise())).add_to(router)
     return router

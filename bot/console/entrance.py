@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from bot.console.session import COOKIE
+from bot.console.session import COOKIE, Session
 from bot.console.visit import Console
 from workflows.console import audit
 from workflows.console.audit import Deed
-from workflows.console.viewer import NotOnDuty, viewer
+from workflows.console.viewer import ForTheOffice, NotOnDuty, viewer
 from workflows.sign_in import Denied, SignIns
 
 _WHY = {
@@ -29,6 +29,7 @@ class Entrance:
         router.add_api_route("/in/{link}", self.door, methods=["GET"])
         router.add_api_route("/in/{link}", self.come_in, methods=["POST"])
         router.add_api_route("/out", self.go_out, methods=["POST"])
+        router.add_api_route("/community", self.look_at, methods=["POST"])
 
     async def door(self, link: str) -> Response:
         """The link itself opens nothing: messengers fetch links to draw a preview, and that would use it up."""
@@ -46,12 +47,24 @@ class Entrance:
             except NotOnDuty:
                 return console.plain("closed.html", 403, why="您的岗位目前用不到工作台，有事在聊天里办就行。")
             audit.note(office, me, Deed.SIGN_IN)
-        _, cookie = console.sessions.begin(who, console.clock.now())
-        response = console.back_to("/console")
+        session, cookie = console.sessions.begin(who, console.clock.now())
+        return self._with_cookie(request, console.back_to("/console"), cookie, session)
+
+    async def look_at(self, request: Request) -> Response:
+        """Somebody with posts in several communities looks at another one from now on."""
+        async with self._console.changing(request) as visit:
+            chosen = visit.number(visit.posted("community", 12))
+            if chosen is None or chosen not in visit.viewer.communities:
+                raise ForTheOffice
+        cookie = self._console.sessions.look_at(visit.session, chosen)
+        return self._with_cookie(request, self._console.back_to("/console", "switched"), cookie, visit.session)
+
+    def _with_cookie(self, request: Request, response: Response, cookie: str, session: Session) -> Response:
+        console = self._console
         response.set_cookie(
             COOKIE,
             cookie,
-            max_age=int(console.sessions.length.total_seconds()),
+            max_age=max(0, int((session.until - console.clock.now()).total_seconds())),
             path="/console",
             httponly=True,
             samesite="lax",

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from bot.console import wording
 from bot.console.lists import query_of
@@ -20,7 +20,7 @@ from workflows.console.audit import Deed
 from workflows.console.board import board
 from workflows.console.case_page import case_page
 from workflows.console.desk import desk
-from workflows.console.exporting import MOST_ROWS, Cell, Table, as_csv, as_xlsx
+from workflows.console.exporting import MOST_ROWS, Cell, Table, as_csv, as_xlsx, blocks, spooled
 from workflows.console.measuring import measured, outcome, weekly
 from workflows.console.neighbourhood import heat
 from workflows.console.rows import CaseRow
@@ -46,7 +46,6 @@ class Exports:
         self._tables: Mapping[str, tuple[str, Tables]] = {
             "board": ("看板", _board),
             "desk": ("待办", _desk),
-            "search": ("诉求", _search),
             "case": ("诉求经过", _case),
             "measures": ("指标", _measures),
             "weeks": ("逐周类别", _weeks),
@@ -67,8 +66,10 @@ class Exports:
 
     async def export(self, request: Request, what: str, form: str) -> Response:
         """One page's tables, with the page's own parameters."""
-        if what not in self._tables or form not in MIME:
+        if (what not in self._tables and what != "search") or form not in MIME:
             raise CaseNotFound(what)
+        if what == "search":
+            return await self._found(request, form)
         title, tables_of = self._tables[what]
         zone = self._console.settings.zone
         async with self._console.looking(request) as visit:
@@ -79,17 +80,37 @@ class Exports:
         async with self._console.transaction() as office:
             case_id = visit.number(visit.asked("case")) if what == "case" else None
             audit.note(office, visit.viewer, Deed.EXPORT, f"{title} {form.upper()}，{rows}行", case_id=case_id)
-        # Another thread: 100,000 rows take seconds, and the chats must not wait for them.
+        # Another thread: the chats must not wait for some thousand rows.
         if form == "csv":
             content = b"\r\n".join([await asyncio.to_thread(as_csv, table, zone) for table in tables])
         else:
             content = await asyncio.to_thread(as_xlsx, tables, zone)
-        name = quote(f"{community}-{title}-{today}.{form}")
-        return Response(
-            content,
-            media_type=MIME[form],
-            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "no-store"},
-        )
+        return Response(content, media_type=MIME[form], headers=as_file(f"{community}-{title}-{today}.{form}"))
+
+    async def _found(self, request: Request, form: str) -> Response:
+        """All that a search finds, which may be 100,000 cases: through a file, a few thousand at a time."""
+        zone, rows = self._console.settings.zone, 0
+        async with self._console.looking(request) as visit:
+            query, _ = query_of(visit)
+            community = visit.office.directory.community(visit.viewer.community_id).name
+            today = wording.local(visit.office.now, zone)[:10]
+            async with spooled(form, "诉求", (*CASE_COLUMNS, "反映人数"), zone) as (spool, file):
+                async for chunk in everything_found(visit.office, visit.viewer, query):
+                    left = MOST_ROWS - rows
+                    await spool.write([[*_case_cells(row), reporters] for row, reporters in chunk[:left]])
+                    rows += min(left, len(chunk))
+                    if rows >= MOST_ROWS:
+                        break
+        async with self._console.transaction() as office:
+            audit.note(office, visit.viewer, Deed.EXPORT, f"诉求 {form.upper()}，{rows}行")
+        headers = as_file(f"{community}-诉求-{today}.{form}")
+        headers["Content-Length"] = str(file.seek(0, 2))
+        return StreamingResponse(blocks(file), media_type=MIME[form], headers=headers)
+
+
+def as_file(name: str) -> dict[str, str]:
+    """The headers by which a browser keeps an answer as a file of this name."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "no-store"}
 
 
 # ---- each page's tables
@@ -117,17 +138,6 @@ async def _desk(visit: Visit) -> list[Table]:
         ["别处在办", *_case_cells(row)] for row in found.elsewhere
     ]
     return [Table("待办", ("归谁", *CASE_COLUMNS), rows)]
-
-
-async def _search(visit: Visit) -> list[Table]:
-    query, _ = query_of(visit)
-    rows: list[list[Cell]] = []
-    async for chunk in everything_found(visit.office, visit.viewer, query):
-        rows += [[*_case_cells(row), reporters] for row, reporters in chunk]
-        if len(rows) >= MOST_ROWS:
-            break
-        await asyncio.sleep(0)  # the chats go on in between
-    return [Table("诉求", (*CASE_COLUMNS, "反映人数"), rows[:MOST_ROWS])]
 
 
 async def _case(visit: Visit) -> list[Table]:

@@ -1,7 +1,7 @@
 """The console's session: a signed cookie that names a person until a time, and the token that every form carries."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -16,6 +16,7 @@ class Session:
     person_id: int
     until: datetime
     nonce: str
+    community: int | None = None  # the one that they look at, where they have posts in several
 
 
 class Sessions:
@@ -29,15 +30,30 @@ class Sessions:
     def begin(self, person_id: int, now: datetime) -> tuple[Session, str]:
         """A new session, and its cookie's value."""
         session = Session(person_id, now + self.length, secrets.token_urlsafe(12))
-        said = {"person": person_id, "until": session.until.isoformat(), "nonce": session.nonce}
-        return session, str(self._cookies.dumps(said))
+        return session, self._cookie(session)
+
+    def look_at(self, session: Session, community: int) -> str:
+        """The cookie of the same session, which looks at another community from now on."""
+        return self._cookie(replace(session, community=community))
+
+    def _cookie(self, session: Session) -> str:
+        said = {"person": session.person_id, "until": session.until.isoformat(), "nonce": session.nonce}
+        if session.community is not None:
+            said["community"] = session.community
+        return str(self._cookies.dumps(said))
 
     def read(self, cookie: str, now: datetime) -> Session | None:
         """The session of a cookie; None for none, a forged one, or one that is over."""
         try:
             said = self._cookies.loads(cookie)
-            session = Session(int(said["person"]), datetime.fromisoformat(said["until"]), str(said["nonce"]))
-        except (BadSignature, KeyError, TypeError, ValueError):
+            community = said.get("community")
+            session = Session(
+                int(said["person"]),
+                datetime.fromisoformat(said["until"]),
+                str(said["nonce"]),
+                int(community) if community is not None else None,
+            )
+        except (AttributeError, BadSignature, KeyError, TypeError, ValueError):
             return None
         return session if session.until > now else None
 

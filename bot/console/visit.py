@@ -27,6 +27,7 @@ from bot.conversation.talk import Duty, Speaker, Talk
 from bot.pictures.week_pictures import Picture, WeekPictures
 from bot.settings import Settings
 from workflows.case_file import CaseNotFound
+from workflows.console.directory.drafts import NoSuchEntry
 from workflows.console.exporting import one_moment
 from workflows.console.viewer import ForTheOffice, ForTheSecretary, NotOnDuty, Viewer, viewer
 from workflows.database import Database
@@ -61,6 +62,8 @@ _SAID = {
     "once": "好，只这一次。裁定还在这里，可以查。",
     "rule_ended": "停用了，已经照它分派的不变。",
     "heard": "记为听过了。类别听着不对，就在“更正类别或地点”里改。",
+    "closed": "停用了，没办完的事已经交给接手的。",
+    "switched": "换到这个社区了。",
 }
 
 
@@ -110,6 +113,7 @@ class Console:
         wake: Callable[[], None],
         pictures: WeekPictures,
         answer_token: Callable[[int, str], str],
+        renew: Callable[[], Awaitable[None]],
     ) -> None:
         self.settings = settings
         self.database = database
@@ -120,6 +124,7 @@ class Console:
         self._wake = wake
         self.pictures = pictures
         self.answer_token = answer_token
+        self.renew = renew  # reads the directory again, after it was changed
 
     # ---- transactions
 
@@ -141,7 +146,7 @@ class Console:
         async with self.database.reading() as reading:
             await one_moment(reading)
             office = self._office(reading)
-            yield Visit(request, session, office, await viewer(office.people, session.person_id))
+            yield Visit(request, session, office, await viewer(office.people, session.person_id, session.community))
 
     @asynccontextmanager
     async def changing(self, request: Request, picture: Picture | None = None) -> AsyncIterator[Visit]:
@@ -153,12 +158,13 @@ class Console:
             NotSignedIn, NotOnDuty, StrangeForm: nothing is changed.
         """
         session = self.session_of(request)
-        async with request.form(max_files=4, max_fields=30) as form:
+        async with request.form(max_files=4, max_fields=60) as form:
             token = form.get("token", "")
             if not isinstance(token, str) or not self.sessions.from_own_form(session, token):
                 raise StrangeForm
             async with self.transaction(picture) as office:
-                yield Visit(request, session, office, await viewer(office.people, session.person_id), form)
+                who = await viewer(office.people, session.person_id, session.community)
+                yield Visit(request, session, office, who, form)
 
     @asynccontextmanager
     async def transaction(self, picture: Picture | None = None) -> AsyncIterator[Office]:
@@ -232,7 +238,8 @@ class Console:
             visit=visit,
             viewer=visit.viewer,
             community=office.directory.community(visit.viewer.community_id),
-            posts="、".join(dict.fromkeys(cards.ROLE[post.role] for post in visit.viewer.posts)),
+            communities=[office.directory.community(one) for one in visit.viewer.communities],
+            posts="、".join(dict.fromkeys(cards.ROLE[post.role] for post in visit.viewer.here)),
             now=office.now,
             token=self.sessions.form_token(visit.session),
             said=said or _SAID.get(visit.asked("said"), ""),
@@ -250,9 +257,10 @@ class Console:
         text = self._templates.get_template(template).render(**values)
         return HTMLResponse(text, status, headers={"Content-Security-Policy": CSP, "Cache-Control": "no-store"})
 
-    def back_to(self, path: str, said: str = "") -> Response:
-        """After a form: to a page that can be loaded again without doing it twice."""
-        return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
+    def back_to(self, path: str, said: str = "", part: str = "") -> Response:
+        """After a form: to a page (and the part of it) that can be loaded again without doing it twice."""
+        where = f"{path}?{urlencode({'said': said})}" if said else path
+        return RedirectResponse(f"{where}#{part}" if part else where, HTTPStatus.SEE_OTHER)
 
     def refused(self, error: Exception) -> Response:
         """The one boundary between refusals and sentences. What is no refusal is a fault and is raised on."""
@@ -270,9 +278,18 @@ class Console:
             case ForTheSecretary():
                 return self.plain("sorry.html", 403, why="这件事只有社区书记能做。")
             case CaseNotFound():
-                return self.plain("sorry.html", 404, why="没有这件诉求，或者它不归您的岗位管。")
+                return self.plain(
+                    "sorry.html",
+                    404,
+                    why="没有这件诉求，或者它不归您的岗位管。在几个社区有岗位的，请先切换到它的社区。",
+                )
+            case NoSuchEntry():
+                return self.plain("sorry.html", 404, why="名录里没有这一条，或者它已经停用了。")
             case _:
                 raise error
+
+
+_REFUSALS = (NotSignedIn, NotOnDuty, StrangeForm, ForTheOffice, ForTheSecretary, CaseNotFound, NoSuchEntry)
 
 
 def route_class(console: Console) -> type[APIRoute]:
@@ -285,7 +302,7 @@ def route_class(console: Console) -> type[APIRoute]:
             async def guarded(request: Request) -> Response:
                 try:
                     return await handle(request)
-                except (NotSignedIn, NotOnDuty, StrangeForm, ForTheOffice, ForTheSecretary, CaseNotFound) as error:
+                except _REFUSALS as error:
                     log.info("console refused", why=type(error).__name__)
                     return console.refused(error)
 

@@ -86,6 +86,7 @@ _DONE = {
     Action.URGE: "居民催办",
     Action.COMMENT: "备注",
     Action.ROUTE: "重新分派",
+    Action.SUCCEED: "单位或地点调整，换人接手",
     Action.MERGE: "并案",
     Action.ABSORB: "并入另一件",
     Action.SPLIT: "拆出另一件",

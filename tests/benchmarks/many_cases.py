@@ -211,7 +211,7 @@ class _Maker:
                      "state": "solved"}
                 )  # fmt: skip
         row |= {
-            "status": status, "rung": rung, "holder_unit_id": holder, "rung_started_at": started,
+            "status": status, "rung": rung, "first_rung": Rung.GRID_BRANCH, "holder_unit_id": holder, "rung_started_at": started,
             "rung_due_at": started + timedelta(days=3), "closed_at": at if status in CLOSED else None,
             "solved_at_rung": rung if status is Status.SOLVED else "", "verdict": "solved" if status is Status.SOLVED else "",
             "reopened": reopened, "refusals": refusals, "told_at": at,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from workflows.console.viewer import Viewer
+from workflows.directory_file.vocabulary import CATEGORIES, TABLE
 from workflows.models import AuditEntry, Case, Person
 from workflows.office import Office
 
@@ -40,6 +41,7 @@ class AuditLine:
     case_id: int | None
     case_number: str
     subject: str
+    changes: tuple[tuple[str, str, str], ...] = ()  # of the directory: which field, what it was, what it is
 
 
 def note(
@@ -91,9 +93,26 @@ async def entries(
     if limit is not None:
         query = query.limit(limit)
     return [
-        AuditLine(row.id, row.at, name, Deed(row.deed), row.case_id, number or "", _subject(row, viewer))
+        AuditLine(row.id, row.at, name, Deed(row.deed), row.case_id, number or "", _subject(row, viewer), _changes(row))
         for row, name, number in await office.session.execute(query)
     ]
+
+
+def _changes(row: AuditEntry) -> tuple[tuple[str, str, str], ...]:
+    table = TABLE.get(str(row.data.get("table", "")))
+    if table is None:
+        return ()
+    before, after = row.data.get("before", {}), row.data.get("after", {})
+    return tuple(
+        (column.header, _in_words(column.key, before.get(column.key, "")), _in_words(column.key, after[column.key]))
+        for column in table.columns
+        if column.key in after
+    )
+
+
+def _in_words(key: str, value: str) -> str:
+    codes = value.split("、") if key == "answers_for" else []
+    return "、".join(CATEGORIES.get(code, (code,))[0] for code in codes) if codes else value
 
 
 def _subject(row: AuditEntry, viewer: Viewer) -> str:

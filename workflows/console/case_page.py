@@ -117,8 +117,10 @@ async def staff_relations(office: Office, viewer: Viewer, case: Case) -> frozens
     """How their posts cover the case; having reported it is no way into the console.
 
     Raises:
-        CaseNotFound: in no way.
+        CaseNotFound: in no way, or it is of another community than the one that they look at.
     """
+    if case.community_id != viewer.community_id:
+        raise CaseNotFound(case.id)
     found = await office.people.relations(viewer.person_id, case) - {Relation.REPORTER}
     if not found:
         raise CaseNotFound(case.id)

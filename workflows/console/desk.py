@@ -26,14 +26,14 @@ async def desk(office: Office, viewer: Viewer, shown: int | None = SHOWN) -> Des
     """Most pressing first. The same cases as `Handling.on_my_desk` shows in chat."""
     waits = or_(false(), *_waits_for(viewer))
     mine = await _cases(office, viewer, waits, shown)
-    grids = [post.grid_id for post in viewer.posts if post.role in GRID_ROLES and post.grid_id is not None]
+    grids = [post.grid_id for post in viewer.here if post.role in GRID_ROLES and post.grid_id is not None]
     elsewhere = await _cases(office, viewer, and_(Case.grid_id.in_(grids), ~waits), shown) if grids else []
     return Desk(mine, elsewhere)
 
 
 def _waits_for(viewer: Viewer) -> list[ColumnElement[bool]]:
     ways: list[ColumnElement[bool]] = []
-    for post in viewer.posts:
+    for post in viewer.here:
         if post.role in GRID_ROLES:
             ways.append(and_(Case.grid_id == post.grid_id, Case.status.in_([Status.WITH_GRID, Status.TO_CONFIRM])))
         elif post.role in UNIT_ROLES:

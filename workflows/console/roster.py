@@ -138,6 +138,7 @@ async def appoint(office: Office, viewer: Viewer, wanted: Appointment, valid: ti
         raise RosterRefused("请写姓名。")
     grid_id, unit_id, estate_id, building_id = await _scope(office, viewer, wanted)
     person = await _person(office, viewer, name, phone)
+    _in_the_file(person)
     if await _holds(office, person.id, wanted.role, unit_id, grid_id, estate_id, building_id):
         raise RosterRefused(f"{name}已经有这个岗位了。要重新发邀请码，点名单里的“发邀请码”。")
     office.session.add(
@@ -188,6 +189,11 @@ async def _person(office: Office, viewer: Viewer, name: str, phone: str) -> Pers
     office.session.add(person)
     await office.session.flush()
     return person
+
+
+def _in_the_file(person: Person) -> None:
+    """Whoever holds a post stands in the exported directory, and is the same person when it is imported."""
+    person.key = person.key or f"p{person.id}"
 
 
 async def _holds(

@@ -52,8 +52,19 @@ class CaseRow:
         return self.status not in CLOSED
 
 
-def row_of(case: Case, now: datetime, rules: Rules, directory: Directory, names: Unnamed, because: str = "") -> CaseRow:
-    """The row of a case as it stands now; `names` are those that it must not tell."""
+# What `row_of` reads of a case.
+COLUMNS = (
+    Case.id, Case.number, Case.category, Case.text, Case.estate_text, Case.building_text, Case.unit_text, Case.room_text,
+    Case.place_text, Case.holder_unit_id, Case.status, Case.rung, Case.opened_at, Case.rung_due_at, Case.whole_due_at,
+    Case.closed_at, Case.reopened, Case.refusals, Case.proactive,
+    Case.suspended_until,
+)  # fmt: skip
+
+
+def row_of(
+    case: Case | Any, now: datetime, rules: Rules, directory: Directory, names: Unnamed, because: str = ""
+) -> CaseRow:
+    """The row of a case as it stands now; `case` is one, or a row of `COLUMNS`. `names` must not be told."""
     open_ = case.closed_at is None
     return CaseRow(
         id=case.id,
@@ -80,7 +91,7 @@ def row_of(case: Case, now: datetime, rules: Rules, directory: Directory, names:
 
 
 async def rows_of(
-    session: AsyncSession, cases: Iterable[Case], now: datetime, rules: Rules, directory: Directory
+    session: AsyncSession, cases: Iterable[Case | Any], now: datetime, rules: Rules, directory: Directory
 ) -> list[CaseRow]:
     """Several at once."""
     listed = list(cases)

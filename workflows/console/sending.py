@@ -45,7 +45,8 @@ async def preview(office: Office, viewer: Viewer, week: Week, audience: Audience
     """
     viewer.needs_office()
     if audience is Audience.COMMUNITY:
-        return Preview(viewer.name, await office.digests.make(audience, viewer.person_id, week))
+        theirs = await office.digests.of_community(viewer.person_id, week, viewer.community_id)
+        return Preview(viewer.name, theirs)
     if audience not in audiences(viewer):
         raise ForTheOffice
     row = (

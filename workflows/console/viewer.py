@@ -28,12 +28,21 @@ class ForTheSecretary(Exception):
 
 @dataclass(frozen=True)
 class Viewer:
-    """One person and the posts they hold at this moment."""
+    """One person and the posts they hold at this moment, looking at one community.
+
+    Whom a matter is about follows from all their posts, what they see and do from those in this community.
+    """
 
     person_id: int
     name: str
     community_id: int
     posts: tuple[Post, ...]
+    communities: tuple[int, ...] = ()  # where they have posts that the console is for
+
+    @property
+    def here(self) -> list[Post]:
+        """Their posts in the community that they look at."""
+        return [post for post in self.posts if post.community_id == self.community_id]
 
     def has(self, *roles: Role) -> bool:
         """Whether one of their posts is one of these."""
@@ -73,8 +82,8 @@ class Viewer:
     def _covered(self) -> ColumnElement[bool]:
         if self.office:
             return Case.community_id == self.community_id
-        grids = self._places("grid_id", GRID_ROLES)
-        units = self._places("unit_id", UNIT_ROLES)
+        grids = self._places("grid_id", GRID_ROLES, self.here)
+        units = self._places("unit_id", UNIT_ROLES, self.here)
         ways: list[ColumnElement[bool]] = []
         if grids:
             ways.append(Case.grid_id.in_(grids))
@@ -101,13 +110,15 @@ class Viewer:
         """Whether complaints can be about them: then they are shown nothing that was made for somebody else's eyes."""
         return self.has(Role.PROPERTY_STAFF, Role.COMMITTEE_HEAD, *GRID_ROLES)
 
-    def _places(self, column: str, roles: Sequence[Role]) -> list[int]:
-        found = {getattr(post, column) for post in self.posts if post.role in roles}
+    def _places(self, column: str, roles: Sequence[Role], posts: Sequence[Post] | None = None) -> list[int]:
+        found = {getattr(post, column) for post in (self.posts if posts is None else posts) if post.role in roles}
         return sorted(place for place in found if place is not None)
 
 
-async def viewer(people: People, person_id: int) -> Viewer:
+async def viewer(people: People, person_id: int, chosen: int | None = None) -> Viewer:
     """Who this is now: asked at every request, so that an ended post opens nothing.
+
+    `chosen`: the community that they want to look at. Without a post there it is as if they had not said so.
 
     Raises:
         NotOnDuty: no such person, or no post that the console is for.
@@ -120,6 +131,8 @@ async def viewer(people: People, person_id: int) -> Viewer:
     if not any(post.role in CONSOLE_ROLES for post in posts):
         raise NotOnDuty
     office = [post.community_id for post in posts if post.role in OFFICE_ROLES]
+    every = tuple(dict.fromkeys(post.community_id for post in posts if post.role in CONSOLE_ROLES))
+    if chosen is not None and chosen in every:
+        return Viewer(person_id, person.name, chosen, posts, every)
     # The first, where there are several: as the community's digest does.
-    community = office[0] if office else next(post.community_id for post in posts if post.role in CONSOLE_ROLES)
-    return Viewer(person_id, person.name, community, posts)
+    return Viewer(person_id, person.name, office[0] if office else every[0], posts, every)

@@ -17,10 +17,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from workflows.digest.sources import Sources, within
 from workflows.models import AnswerLink, Case, CaseEvent, Patrol, UpkeepTask, Whistle
@@ -29,6 +30,7 @@ from workflows.policy.measures import (
     AGAIN,
     ANSWERS,
     AT_DEPARTMENT,
+    CLOSING,
     DEEDS,
     KEEPS_THE_CLOCK,
     MARKERS,
@@ -156,17 +158,12 @@ class _Span:
 
     def _closed_at_the_end(self) -> Subquery:
         """How each was closed, whether in time, and whether at the rung where it began."""
-        opening, again = aliased(CaseEvent), aliased(CaseEvent)
-        began = and_(opening.case_id == Case.id, opening.action == Action.OPEN)
-        still_so = (
-            select(
-                Case.status.label("status"),
-                (Case.closed_at <= Case.whole_due_at).label("in_time"),
-                (Case.solved_at_rung == opening.rung).label("first"),
-            )
-            .join(opening, began)
-            .where(Case.community_id.in_(self._communities), within(Case.closed_at, self._start, self._end))
-        )
+        again = aliased(CaseEvent)
+        still_so = select(
+            Case.status.label("status"),
+            (Case.closed_at <= Case.whole_due_at).label("in_time"),
+            (Case.solved_at_rung == Case.first_rung).label("first"),
+        ).where(Case.community_id.in_(self._communities), within(Case.closed_at, self._start, self._end))
         reopened = exists().where(
             again.case_id == CaseEvent.case_id,
             again.id > CaseEvent.id,
@@ -177,12 +174,12 @@ class _Span:
             select(
                 CaseEvent.to_status.label("status"),
                 (CaseEvent.at <= Case.whole_due_at).label("in_time"),
-                (CaseEvent.rung == opening.rung).label("first"),
+                (CaseEvent.rung == Case.first_rung).label("first"),
             )
             .join(Case, Case.id == CaseEvent.case_id)
-            .join(opening, began)
             .where(
                 *self._happened(),
+                CaseEvent.action.in_(CLOSING),
                 CaseEvent.to_status.in_(list(CLOSED)),
                 CaseEvent.from_status.in_(list(OPEN)),
                 or_(Case.closed_at.is_(None), Case.closed_at >= self._end),
@@ -223,42 +220,30 @@ class _Span:
         )
 
     def _as_it_was(self) -> Select[Any, Any, Any, Any, Any]:
-        """Those open at the end with which something has been done since: their history tells."""
-        event = aliased(CaseEvent)
-        newest = (
-            select(func.max(event.id)).where(event.case_id == Case.id, event.at < self._end).correlate(Case)
-        ).scalar_subquery()
-        touched = (
-            select(Case.id, Case.whole_due_at, newest.label("newest"))
-            .where(
-                Case.community_id.in_(self._communities),
-                Case.opened_at < self._end,
-                Case.touched_at >= self._end,
-                or_(Case.closed_at.is_(None), Case.closed_at >= self._end),
-            )
-            .subquery()
-        )
-        return (
-            select(
-                CaseEvent.to_status,
-                CaseEvent.rung,
-                touched.c.whole_due_at,
-                func.coalesce(self._last_action(touched, event.action.in_(MARKERS), event), ""),
-                func.coalesce(self._last_action(touched, event.action.not_in(KEEPS_THE_CLOCK), event), ""),
-            )
-            .join(CaseEvent, CaseEvent.id == touched.c.newest)
-            .where(CaseEvent.to_status.in_(list(OPEN)))
+        """Those with which something has been done since: what their history says of the end.
+
+        Only what is open now or was closed since can have been open then. The history is asked case by case: PostgreSQL
+        takes these cases for many, and would read all events to join them.
+        """
+        status = self._last(CaseEvent.to_status)
+        return select(
+            status,
+            self._last(CaseEvent.rung),
+            Case.whole_due_at,
+            func.coalesce(self._last(CaseEvent.action, CaseEvent.action.in_(MARKERS)), ""),
+            func.coalesce(self._last(CaseEvent.action, CaseEvent.action.not_in(KEEPS_THE_CLOCK)), ""),
+        ).where(
+            Case.community_id.in_(self._communities),
+            Case.opened_at < self._end,
+            Case.touched_at >= self._end,
+            or_(Case.closed_at.is_(None), Case.closed_at >= self._end),
+            status.in_(list(OPEN)),
         )
 
-    def _last_action(self, touched: Subquery, matters: ColumnElement[bool], event: Any) -> Any:
-        """What was last done before the end with each of these cases, of the actions that matter."""
-        return (
-            select(event.action)
-            .where(event.case_id == touched.c.id, event.at < self._end, matters)
-            .order_by(event.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
+    def _last(self, column: InstrumentedAttribute[str], *matters: ColumnElement[bool]) -> Any:
+        """What the last event of a case before the end says, of those that matter."""
+        last = select(column).where(CaseEvent.case_id == Case.id, CaseEvent.at < self._end, *matters)
+        return last.order_by(CaseEvent.id.desc()).limit(1).correlate(Case).scalar_subquery()
 
     async def said(self) -> dict[str, int]:
         """What residents answered, the last word of each case."""
@@ -294,40 +279,41 @@ class _Span:
 
     async def _repeats(self) -> int:
         """Opened in the span where the same kind was reported from the same place in the 30 days before."""
-        total = 0
-        for known in (True, False):  # apart, so that either can use the index over estates
-            total += await self._number(select(func.count()).where(*self._repeated(known)))
-        return total
+        return await self._number(select(func.count()).select_from(self._repeated()))
 
-    def _repeated(self, known: bool) -> tuple[ColumnElement[bool], ...]:
-        """The cases that `_repeats` counts, with or without an estate of the directory."""
-        earlier = aliased(Case)
-        estate = earlier.estate_id == Case.estate_id if known else earlier.estate_id.is_(None)
-        before = exists().where(
-            earlier.community_id == Case.community_id,
-            estate,
-            earlier.estate_text == Case.estate_text,
-            earlier.category == Case.category,
-            earlier.building_text == Case.building_text,
-            or_(Case.building_text != "", earlier.place_text == Case.place_text),
-            earlier.id < Case.id,
-            earlier.opened_at >= _days_before(self._session, Case.opened_at, AGAIN),
+    def _repeated(self, *shown: ColumnElement[Any]) -> Subquery:
+        """The cases that `_repeats` counts, with what tells their place, and what else is asked of them.
+
+        Each is held against the one before it at its place, by one sort: an index would be asked for every case.
+        """
+        spot = case((Case.building_text != "", ""), else_=Case.place_text)
+        place = (Case.category, Case.estate_id, Case.estate_text, Case.building_text, spot.label("spot"))
+        # Numbers first: texts are slow to sort where a language's order of words is in force.
+        alike = (Case.community_id, Case.estate_id, Case.building_text, Case.category, spot, Case.estate_text)
+        lag = func.lag(Case.opened_at).over(partition_by=alike, order_by=Case.id)
+        each = (
+            select(*place, *shown, Case.opened_at, lag.label("before"))
+            .where(
+                Case.community_id.in_(self._communities),
+                within(Case.opened_at, self._start - AGAIN, self._end),
+                or_(Case.estate_text != "", Case.building_text != "", Case.place_text != ""),
+            )
+            .subquery()
         )
         return (
-            Case.community_id.in_(self._communities),
-            within(Case.opened_at, self._start, self._end),
-            Case.estate_id.is_not(None) if known else Case.estate_id.is_(None),
-            or_(Case.estate_text != "", Case.building_text != "", Case.place_text != ""),
-            before,
+            select(each)
+            .where(
+                each.c.opened_at >= self._start,
+                each.c.before >= _days_before(self._session, each.c.opened_at, AGAIN),
+            )
+            .subquery()
         )
 
     async def repeat_places(self, *where: ColumnElement[bool]) -> list[RepeatPlace]:
         """The places behind `_repeats`, most first."""
-        spot = case((Case.building_text != "", ""), else_=Case.place_text)
-        columns = (Case.category, Case.estate_id, Case.estate_text, Case.building_text, spot)
-        found = []
-        for known in (True, False):
-            found += [RepeatPlace(*row) for row in await self._grouped(columns, *self._repeated(known), *where)]
+        again = self._repeated(and_(true(), *where).label("shown"))
+        columns = (again.c.category, again.c.estate_id, again.c.estate_text, again.c.building_text, again.c.spot)
+        found = [RepeatPlace(*row) for row in await self._grouped(columns, again.c.shown)]
         return sorted(found, key=lambda place: (-place.number, place.estate, place.building, place.category))
 
     async def _whistles(self) -> dict[str, Any]:
@@ -336,8 +322,9 @@ class _Span:
             Whistle.lead.is_(True),
             within(Whistle.sent_at, self._start, self._end),
         )
+        refusal, refused_by = CaseEvent.action == Action.REFUSE, CaseEvent.data["refused_by"].as_string()
         answers = (
-            select(CaseEvent.action.label("action"), CaseEvent.data["refused_by"].as_string().label("who"))
+            select(CaseEvent.action.label("action"), case((refusal, refused_by), else_="").label("who"))
             .where(*self._happened(), CaseEvent.from_status == Status.WITH_DEPARTMENT, CaseEvent.action.in_(ANSWERS))
             .subquery()
         )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.case_file import Rules
 from workflows.digest.audiences import (
+    CommunityDigest,
     Digest,
     ResidentDigest,
     community_digest,
@@ -81,6 +82,14 @@ class Digests:
                 return await community_digest(self._sources, self._counting, person_id, week)
             case Audience.DEPARTMENT:
                 return await department_digest(self._sources, person_id, week)
+
+    async def of_community(self, person_id: int, week: Week, community_id: int) -> CommunityDigest:
+        """What somebody of the office of several communities reads of one of them.
+
+        Raises:
+            LookupError: they do not work in that community's office.
+        """
+        return await community_digest(self._sources, self._counting, person_id, week, community_id)
 
     async def resident(self, person_id: int, week: Week) -> ResidentDigest:
         """What was solved around their home, and their own open cases."""

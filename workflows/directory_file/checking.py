@@ -31,6 +31,8 @@ _BETWEEN = re.compile(r"[、,，/；;和]")
 _SEVERAL_NUMBERS = re.compile(r"\d\D*?[、,/;和~至到-]\D*?\d")
 _PHONE_NUMBER = re.compile(r"1[3-9]\d{9}|0\d{2,3}-?\d{7,8}(?:-\d{1,5})?|400-?\d{3}-?\d{4}|[19]\d{2,5}")
 
+_LONGEST = {"name": 80, "contact": 80, "hours": 80}  # characters, by the column's key
+_LONGEST_UNIT = 120
 _TWO_GRIDS = "跨网格的小区只写一行，网格写大门所在的，其余的楼在楼栋表里写明网格"
 
 
@@ -75,6 +77,7 @@ class _Check:
         for table in TABLES[1:]:
             for row in self.register.rows[table.key]:
                 self._community_of(row)
+                self._fits(row, table.key)
         self._units()
         self._grids()
         self._estates()
@@ -114,13 +117,21 @@ class _Check:
             remedy = closest(row["community"], self.communities) or "请先在社区表里写上它"
             self._error(row, f"没有“{row['community']}”这个社区", remedy)
 
+    def _fits(self, row: Row, table: str) -> None:
+        """Longer than the database takes is no name, but something that was pasted into the wrong cell."""
+        for key, longest in _LONGEST.items():
+            most = _LONGEST_UNIT if (table, key) == ("units", "name") else longest
+            if len(row[key]) > most:
+                what = f"{TABLE[table].header(key)}太长了（{len(row[key])}个字）"
+                self._error(row, what, f"请写在{most}个字以内", key)
+
     def _units(self) -> None:
         for row in self.register.rows["units"]:
             self._required(row, "units", "name", "kind")
             kind = self._known(row, "单位类型", row["kind"], UNIT_KINDS)
             self._phone(row)
             for category in row.several("answers_for"):
-                self._known(row, "受理事项", category, CATEGORIES)
+                self._known(row, "受理事项", category, CATEGORIES, "answers_for")
             if kind == "department" and not row["answers_for"]:
                 self._warn(row, f"“{row['name']}”没有写受理事项", "请写上它负责哪些类别，否则系统不会想到它")
         self._unique("units", "name")
@@ -137,7 +148,7 @@ class _Check:
     def _grids(self) -> None:
         for row in self.register.rows["grids"]:
             self._required(row, "grids", "name", "branch")
-            self._unit(row, row["branch"], "grid_branch")
+            self._unit(row, row["branch"], "grid_branch", "branch")
         self._unique("grids", "name")
 
     def _estates(self) -> None:
@@ -146,10 +157,10 @@ class _Check:
             self._required(row, "estates", "name", "grid")
             self._grid(row, several=_TWO_GRIDS)
             if row["property"]:
-                self._unit(row, row["property"], "property")
+                self._unit(row, row["property"], "property", "property")
             elif code_of(COMMUNITY_KINDS, self.communities.get(row["community"], row)["kind"]) != "village":
                 self._warn(row, f"“{row['name']}”没有物业公司", "诉求会跳过物业这一级；有物业的话请补上")
-            self._known(row, "业委会", row["committee"], COMMITTEES)
+            self._known(row, "业委会", row["committee"], COMMITTEES, "committee")
             self._coordinates(row)
             for alias in row.several("aliases"):
                 other = names.get((row["community"], alias)) or self.estates.get((row["community"], alias))
@@ -158,6 +169,7 @@ class _Check:
                         row,
                         f"别名“{alias}”也是“{other['name']}”（{other.where}）的名字",
                         "同一个叫法只能指一个小区，请删掉一处",
+                        "aliases",
                     )
                 names[row["community"], alias] = row
         self._unique("estates", "name", remedy=f"请改名或删掉一条；{_TWO_GRIDS}")
@@ -167,16 +179,18 @@ class _Check:
         for key, name, most in (("lat", "纬度", 90), ("lon", "经度", 180)):
             number = r"-?\d{1,3}(\.\d{1,8})?"
             if row[key] and not (re.fullmatch(number, row[key]) and abs(float(row[key])) <= most):
-                self._error(row, f"{name}“{row[key]}”不对", f"请写度数，如 {'40.83' if key == 'lat' else '111.65'}")
+                self._error(
+                    row, f"{name}“{row[key]}”不对", f"请写度数，如 {'40.83' if key == 'lat' else '111.65'}", key
+                )
         if bool(row["lat"]) != bool(row["lon"]):
-            self._error(row, "经度和纬度只写了一个", "请两个都写，或者两个都不写")
+            self._error(row, "经度和纬度只写了一个", "请两个都写，或者两个都不写", "lat")
 
     def _buildings(self) -> None:
         for row in self.register.rows["buildings"]:
             self._required(row, "buildings", "estate", "numbers")
             self._grid(row)
             if row["units"] and not re.fullmatch(r"[1-9]\d?", row["units"]):
-                self._error(row, f"单元数“{row['units']}”不对", "请写 1 到 99 的整数")
+                self._error(row, f"单元数“{row['units']}”不对", "请写 1 到 99 的整数", "units")
             if not self._one_estate(row):
                 continue
             if not row["numbers"]:
@@ -184,14 +198,16 @@ class _Check:
             try:
                 numbers = building_list(row.several("numbers"))
             except UnclearRange as unclear:
-                self._error(row, unclear.what, unclear.remedy)
+                self._error(row, unclear.what, unclear.remedy, "numbers")
                 self.unclear.add((row["community"], row["estate"]))
                 continue
             for number in numbers:
                 place = (row["community"], row["estate"], number)
                 if place in self.buildings:
                     first = self.buildings[place].where
-                    self._error(row, f"“{row['estate']}”的{number}号楼写了两次（{first}也有）", "请从其中一处去掉")
+                    self._error(
+                        row, f"“{row['estate']}”的{number}号楼写了两次（{first}也有）", "请从其中一处去掉", "numbers"
+                    )
                 else:
                     self.buildings[place] = row
 
@@ -335,8 +351,8 @@ class _Check:
     def _by_name(self, table: str) -> dict[tuple[str, str], Row]:
         return {(row["community"], row["name"]): row for row in self.register.rows[table]}
 
-    def _error(self, row: Row, what: str, remedy: str) -> None:
-        self.register.error(row.where, what, remedy)
+    def _error(self, row: Row, what: str, remedy: str, column: str = "") -> None:
+        self.register.error(row.where, what, remedy, column)
 
     def _warn(self, row: Row, what: str, remedy: str) -> None:
         self.register.warn(row.where, what, remedy)
@@ -344,55 +360,58 @@ class _Check:
     def _required(self, row: Row, table: str, *keys: str) -> None:
         for key in keys:
             if not row[key]:
-                self._error(row, f"没有写{TABLE[table].header(key)}（{key}）", "这一项必须填写")
+                self._error(row, f"没有写{TABLE[table].header(key)}（{key}）", "这一项必须填写", key)
 
-    def _known(self, row: Row, what: str, said: str, words: Words) -> str:
+    def _known(self, row: Row, what: str, said: str, words: Words, column: str = "") -> str:
         code = code_of(words, said)
         if said and not code:
             nearest = closest(said, [*(name for names in words.values() for name in names), *map(str, words)])
-            self._error(row, f"没有“{said}”这种{what}", f"{nearest}可以写：{allowed(words)}")
+            self._error(row, f"没有“{said}”这种{what}", f"{nearest}可以写：{allowed(words)}", column)
         return code
 
     def _phone(self, row: Row) -> None:
         number = re.sub(r"[()]", "", row["phone"])
         if re.fullmatch(r"\d(\.\d+)?E\+?\d+", number, re.IGNORECASE):
             what = f"电话“{row['phone']}”被表格软件写成了科学计数，后面几位已经丢了"
-            self._error(row, what, "请把单元格格式改为“文本”后重新填写")
+            self._error(row, what, "请把单元格格式改为“文本”后重新填写", "phone")
         elif number and not _PHONE_NUMBER.fullmatch(number):
-            self._error(row, f"电话“{row['phone']}”不对", "只写一个号码，手机 11 位数字，座机写成 0471-5550123")
+            self._error(
+                row, f"电话“{row['phone']}”不对", "只写一个号码，手机 11 位数字，座机写成 0471-5550123", "phone"
+            )
 
-    def _unit(self, row: Row, name: str, kind: str | None) -> None:
+    def _unit(self, row: Row, name: str, kind: str | None, column: str = "unit") -> None:
         unit = self.units.get((row["community"], name))
         if not name:
             return
         if unit is None:
-            self._absent(row, name, "单位", self.units)
+            self._absent(row, name, "单位", self.units, column)
         elif kind and (found := code_of(UNIT_KINDS, unit["kind"])) and found != kind:
             self._error(
                 row,
                 f"“{name}”是{UNIT_KINDS[found][0]}，这里要写{UNIT_KINDS[kind][0]}",
                 f"请改单位，或改它的类型（{unit.where}）",
+                column,
             )
 
     def _grid(self, row: Row, several: str = "一行只写一个网格，请分成几行") -> None:
         if not row["grid"] or (row["community"], row["grid"]) in self.grids:
             return
         if re.search(r".[、,，/；;].|网格和.", row["grid"]):
-            self._error(row, f"一行里写了几个网格（{row['grid']}）", several)
+            self._error(row, f"一行里写了几个网格（{row['grid']}）", several, "grid")
         else:
-            self._absent(row, row["grid"], "网格", self.grids)
+            self._absent(row, row["grid"], "网格", self.grids, "grid")
 
     def _estate(self, row: Row) -> bool:
         if not row["estate"]:
             return False
         if (row["community"], row["estate"]) in self.estates:
             return True
-        self._absent(row, row["estate"], "小区", self.estates)
+        self._absent(row, row["estate"], "小区", self.estates, "estate")
         return False
 
-    def _absent(self, row: Row, name: str, what: str, known: Mapping[tuple[str, str], Row]) -> None:
+    def _absent(self, row: Row, name: str, what: str, known: Mapping[tuple[str, str], Row], column: str) -> None:
         names = [name for community, name in known if community == row["community"]]
-        self._error(row, f"没有“{name}”这个{what}", closest(name, names) or f"请先把它写进{what}表")
+        self._error(row, f"没有“{name}”这个{what}", closest(name, names) or f"请先把它写进{what}表", column)
 
     def _building(self, row: Row) -> None:
         """The building, in an estate that is known."""
@@ -429,4 +448,4 @@ class _Check:
             same = seen.setdefault(("" if across else row["community"], row[key]), row)
             if same is not row:
                 what = f"{TABLE[table].sheet}的{TABLE[table].header(key)}“{row[key]}”重复（{same.where}也有）"
-                self._error(row, what, remedy)
+                self._error(row, what, remedy, key)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.directory_file.posts import Scope, default_grid, default_unit
@@ -24,9 +24,12 @@ from workflows.policy.permissions import Role
 Entry = TypeVar("Entry", bound=Base)
 
 
-async def export_file(session: AsyncSession, path: Path) -> None:
-    """Write what the database holds now, YAML or XLSX by the ending; the old file stays until the new is whole."""
-    register = await _register(session)
+async def export_file(session: AsyncSession, path: Path, community_id: int | None = None) -> None:
+    """Write what the database holds now, YAML or XLSX by the ending; the old file stays until the new is whole.
+
+    `community_id`: of this community alone. What was closed is not written.
+    """
+    register = await register_of(session, community_id)
     await asyncio.to_thread(write, register, path)
 
 
@@ -46,21 +49,28 @@ def write(register: Register, path: Path) -> None:
         half_written.unlink(missing_ok=True)
 
 
-async def _all(session: AsyncSession, table: type[Entry]) -> list[Entry]:
-    return list((await session.scalars(select(table).order_by(table.__table__.c.id))).all())
+async def register_of(session: AsyncSession, community_id: int | None = None) -> Register:
+    """The rows that the database holds now, of one community or of all; what was closed is not among them."""
 
+    async def every(table: type[Entry], *where: ColumnElement[bool]) -> list[Entry]:
+        columns = table.__table__.c
+        if community_id is not None:
+            where += ((columns.id if table is Community else columns.community_id) == community_id,)
+        if "closed_at" in columns:
+            where += (columns.closed_at.is_(None),)
+        return list((await session.scalars(select(table).where(*where).order_by(columns.id))).all())
 
-async def _register(session: AsyncSession) -> Register:
+    buildings = {row.id: row for row in await every(Building)}
     return _Export(
-        communities={row.id: row for row in await _all(session, Community)},
-        units={row.id: row for row in await _all(session, Unit)},
-        grids={row.id: row for row in await _all(session, Grid)},
-        estates={row.id: row for row in await _all(session, Estate)},
-        buildings={row.id: row for row in await _all(session, Building)},
-        landmarks=await _all(session, Landmark),
-        households=await _all(session, Household),
-        persons={row.id: row for row in await _all(session, Person) if row.key is not None},
-        posts=[row for row in await _all(session, Post) if row.until is None],
+        communities={row.id: row for row in await every(Community)},
+        units={row.id: row for row in await every(Unit)},
+        grids={row.id: row for row in await every(Grid)},
+        estates={row.id: row for row in await every(Estate)},
+        buildings=buildings,
+        landmarks=await every(Landmark),
+        households=[row for row in await every(Household) if row.building_id in buildings],
+        persons={row.id: row for row in await every(Person, Person.key.is_not(None))},
+        posts=await every(Post, Post.until.is_(None)),
     ).register()
 
 
@@ -119,10 +129,12 @@ class _Export:
             "kind": row.kind,
             "phone": row.phone,
             "answers_for": "、".join(row.answers_for),
+            "contact": row.contact,
+            "hours": row.hours,
         }
 
     def _grid(self, row: Grid) -> dict[str, str]:
-        branch = self.units[row.branch_unit_id].name if row.branch_unit_id is not None else ""
+        branch = self.units[row.branch_unit_id].name if row.branch_unit_id in self.units else ""
         return {"community": self._name(row.community_id), "name": row.name, "branch": branch}
 
     def _estate(self, row: Estate) -> dict[str, str]:
@@ -131,7 +143,7 @@ class _Export:
             "name": row.name,
             "aliases": "、".join(row.aliases),
             "grid": self.grids[row.grid_id].name,
-            "property": self.units[row.property_unit_id].name if row.property_unit_id is not None else "",
+            "property": self.units[row.property_unit_id].name if row.property_unit_id in self.units else "",
             "committee": row.committee,
             "lat": _degrees(row.lat),
             "lon": _degrees(row.lon),
@@ -184,7 +196,7 @@ class _Export:
             "key": row.key or "",
             "name": row.name,
             "phone": row.phone,
-            "estate": self.estates[row.home_estate_id].name if row.home_estate_id is not None else "",
+            "estate": self.estates[row.home_estate_id].name if row.home_estate_id in self.estates else "",
             "building": row.home_building,
             "unit": row.home_unit,
             "room": row.home_room,

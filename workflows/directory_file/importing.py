@@ -17,6 +17,7 @@ from workflows.directory_file.posts import Scope, default_grid, default_unit
 from workflows.directory_file.ranges import building_list, room_list
 from workflows.directory_file.reading import read
 from workflows.directory_file.register import DirectoryFileError, Problem, Register, Row, handle_of, people_by_handle
+from workflows.directory_file.version import change
 from workflows.directory_file.vocabulary import (
     CATEGORIES,
     COMMITTEES,
@@ -73,7 +74,13 @@ async def import_file(session: AsyncSession, path: Path, now: datetime, *, end_m
     errors = [problem for problem in problems if problem.serious]
     if errors:
         raise DirectoryFileError(errors)
+    await change(session)
     return await _Import(session, register, now).run(end_missing=end_missing, warnings=tuple(problems))
+
+
+async def import_places(session: AsyncSession, register: Register, now: datetime) -> Imported:
+    """The units and places alone of rows that were checked: people and posts stay as they are."""
+    return await _Import(session, register, now).places()
 
 
 class _Import:
@@ -94,8 +101,8 @@ class _Import:
         self.buildings: dict[tuple[str, str, str], Building] = {}
         self.persons: dict[str, Person] = {}
 
-    async def run(self, *, end_missing: bool, warnings: tuple[Problem, ...]) -> Imported:
-        """Places first, then people, then posts."""
+    async def places(self) -> Imported:
+        """Units and places, each after what it names."""
         for step in (
             self._communities,
             self._units,
@@ -103,9 +110,15 @@ class _Import:
             self._estates,
             self._buildings,
             self._landmarks,
-            self._households,
-            self._persons,
         ):
+            await step()
+            await self.session.flush()
+        return Imported(dict(self.created), dict(self.updated))
+
+    async def run(self, *, end_missing: bool, warnings: tuple[Problem, ...]) -> Imported:
+        """Places first, then people, then posts."""
+        await self.places()
+        for step in (self._households, self._persons):
             await step()
             await self.session.flush()
         missing = await self._posts()
@@ -169,6 +182,9 @@ class _Import:
                 "name": row["name"],
                 "phone": row["phone"],
                 "answers_for": [code_of(CATEGORIES, part) for part in row.several("answers_for")],
+                "contact": row["contact"],
+                "hours": row["hours"],
+                **_OPEN,
             }
             unit = self._put("units", known.get((self._id(row), row["name"])), Unit, values)
             self.units[row["community"], row["name"]] = unit
@@ -182,6 +198,7 @@ class _Import:
                 "community_id": self._id(row),
                 "name": row["name"],
                 "branch_unit_id": self.units[row["community"], row["branch"]].id,
+                **_OPEN,
             }
             grid = self._put("grids", known.get((self._id(row), row["name"])), Grid, values)
             self.grids[row["community"], row["name"]] = grid
@@ -199,6 +216,7 @@ class _Import:
                 "committee": code_of(COMMITTEES, row["committee"]),
                 "lat": Decimal(row["lat"]).quantize(_SIX_PLACES) if row["lat"] else None,
                 "lon": Decimal(row["lon"]).quantize(_SIX_PLACES) if row["lon"] else None,
+                **_OPEN,
             }
             estate = self._put("estates", known.get((self._id(row), row["name"])), Estate, values)
             self.estates[row["community"], row["name"]] = estate
@@ -214,6 +232,7 @@ class _Import:
                     "grid_id": self.grids[row["community"], row["grid"]].id if row["grid"] else estate.grid_id,
                     "number": number,
                     "units": int(row["units"] or 1),
+                    **_OPEN,
                 }
                 building = self._put("buildings", known.get((estate.id, number)), Building, values)
                 self.buildings[row["community"], row["estate"], number] = building
@@ -226,6 +245,7 @@ class _Import:
                 "grid_id": self.grids[row["community"], row["grid"]].id,
                 "name": row["name"],
                 "aliases": row.several("aliases"),
+                **_OPEN,
             }
             self._put("landmarks", known.get((self._id(row), row["name"])), Landmark, values)
 
@@ -315,6 +335,7 @@ class _Import:
         }
 
 
+_OPEN: Mapping[str, Any] = {"closed_at": None, "successor_id": None}  # what is in the file is there (again)
 _SIX_PLACES = Decimal("0.000001")  # a tenth of a metre
 _IDENTITY = ("community_id", "person_id", "role", "unit_id", "grid_id", "estate_id", "building_id", "entrance")
 

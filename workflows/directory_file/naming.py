@@ -42,6 +42,14 @@ def settle_names(register: Register) -> None:
         register.warn(rows[0].where, f"“{said}”当作“{name}”{times}", remedy)
 
 
+def rename(register: Register, table: str, community: str, old: str, new: str) -> None:
+    """Give a unit, grid or estate another name, wherever a row of its community names it."""
+    for where, column, what in (*_NAMES, (table, "name", table)):
+        for row in register.rows[where] if what == table else ():
+            if (row["community"], row[column]) == (community, old):
+                row.values[column] = new
+
+
 def _known(register: Register, table: str) -> dict[str, dict[str, set[str]]]:
     """By community, every name with everything that it is certainly called."""
     out: dict[str, dict[str, set[str]]] = defaultdict(dict)

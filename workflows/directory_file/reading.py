@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openpyxl.utils.exceptions import InvalidFileException
 
-from workflows.directory_file.register import Problem, Register
+from workflows.directory_file.register import Problem, Register, Row
 from workflows.directory_file.workbook import read_workbook
 from workflows.directory_file.yaml_text import read_yaml
 from workflows.policy.places import half_width
@@ -29,11 +29,16 @@ def read(path: Path) -> Register:
         return Register(problems=[Problem(str(path), what, "请另存为 .xlsx 或 UTF-8 编码的 .yml 后再试")])
     for rows in register.rows.values():
         for row in rows:
-            row.values = {key: _clean(value) for key, value in row.values.items()}
-            if row["phone"]:
-                row.values["phone"] = _phone(row["phone"])
+            tidy(row)
     _name_persons(register)
     return register
+
+
+def tidy(row: Row) -> None:
+    """Every value without what nobody meant to write."""
+    row.values = {key: _clean(value) for key, value in row.values.items()}
+    if row["phone"]:
+        row.values["phone"] = _phone(row["phone"])
 
 
 _UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")

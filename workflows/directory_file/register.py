@@ -17,6 +17,7 @@ class Problem:
     what: str
     remedy: str
     severity: Literal["error", "warning"] = "error"
+    column: str = ""  # the key of the column, where it is one column's
 
     @property
     def serious(self) -> bool:
@@ -59,8 +60,8 @@ class Register:
     rows: dict[str, list[Row]] = field(default_factory=lambda: {table.key: [] for table in TABLES})
     problems: list[Problem] = field(default_factory=list)
 
-    def error(self, where: str, what: str, remedy: str) -> None:
-        self.problems.append(Problem(where, what, remedy))
+    def error(self, where: str, what: str, remedy: str, column: str = "") -> None:
+        self.problems.append(Problem(where, what, remedy, column=column))
 
     def warn(self, where: str, what: str, remedy: str) -> None:
         self.problems.append(Problem(where, what, remedy, "warning"))

@@ -161,6 +161,8 @@ TABLES = (
             Column("kind", "类型", ("单位类型", "类别")),
             _PHONE,
             Column("answers_for", "受理事项", ("负责事项", "职责", "受理类别"), several=True),
+            Column("contact", "联系人", ("单位联系人",)),
+            Column("hours", "办公时间", ("工作时间", "上班时间", "值班时间")),
         ),
     ),
     Table(

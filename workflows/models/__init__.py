@@ -17,7 +17,7 @@ from workflows.models.cases import (
 from workflows.models.console import AuditEntry, HotlineMonth
 from workflows.models.messages import Chat, Inbound, Note, Outbound, WebBubble
 from workflows.models.people import Account, Invitation, Person, Post, Unit
-from workflows.models.places import Building, Community, Estate, Grid, Household, Landmark
+from workflows.models.places import Building, Community, DirectoryState, Estate, Grid, Household, Landmark
 from workflows.models.processes import Lease
 from workflows.models.upkeep import Patrol, UpkeepPlan, UpkeepTask
 from workflows.models.whistles import AnswerLink, RoutingRule, Ruling
@@ -36,6 +36,7 @@ __all__ = [
     "Community",
     "Correction",
     "DigestIssue",
+    "DirectoryState",
     "Estate",
     "FollowUp",
     "Grid",

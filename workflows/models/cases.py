@@ -37,7 +37,7 @@ class Case(Base):
             )
             for place in ("estate", "grid")
         ),
-        Index("ix_cases_closed_at", "community_id", "closed_at"),
+        Index("ix_cases_closed_at", "community_id", "closed_at", "opened_at"),
         Index(
             "ix_cases_to_expire",
             "community_id",
@@ -66,6 +66,8 @@ class Case(Base):
 
     status: Mapped[str] = mapped_column(String(30))
     rung: Mapped[str] = mapped_column(String(20))
+    # Where it began, as its first event tells too: the measures ask it of every case that they count.
+    first_rung: Mapped[str] = mapped_column(String(20), default="", server_default="")
     holder_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
     department_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # the route's proposal
     about_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # complained about: goes around it
@@ -132,7 +134,10 @@ class CaseEvent(Base):
     """History: appended, never edited. The case row must follow from its events."""
 
     __tablename__ = "case_events"
-    __table_args__ = (Index("ix_case_events_case", "case_id", "id"), Index("ix_case_events_at", "community_id", "at"))
+    __table_args__ = (
+        Index("ix_case_events_case", "case_id", "id"),
+        Index("ix_case_events_at", "community_id", "at", "action"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"))
@@ -153,7 +158,11 @@ class Whistle(Base):
     """吹哨: the community's reviewed call to a department."""
 
     __tablename__ = "whistles"
-    __table_args__ = (Index("ix_whistles_case", "case_id"), Index("ix_whistles_unit", "department_unit_id", "state"))
+    __table_args__ = (
+        Index("ix_whistles_case", "case_id"),
+        Index("ix_whistles_unit", "department_unit_id", "state"),
+        Index("ix_whistles_sent_at", "community_id", "sent_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     community_id: Mapped[int] = mapped_column(ForeignKey("communities.id"))

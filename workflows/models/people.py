@@ -6,9 +6,10 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflows.models.base import Base, BigId
+from workflows.models.places import Closable
 
 
-class Unit(Base):
+class Unit(Closable, Base):
     """单位: who can be answerable for a case (grid_branch, property, community, department)."""
 
     __tablename__ = "units"
@@ -20,6 +21,8 @@ class Unit(Base):
     name: Mapped[str] = mapped_column(String(120))
     phone: Mapped[str] = mapped_column(String(30), default="")
     answers_for: Mapped[list[str]] = mapped_column(default=list)  # categories, for departments
+    contact: Mapped[str] = mapped_column(String(80), default="", server_default="")  # whom to ask for there
+    hours: Mapped[str] = mapped_column(String(80), default="", server_default="")  # when somebody answers, in words
 
 
 class Person(Base):

@@ -1,11 +1,29 @@
 """Where people live: community, grid, estate, building, household, and the landmarks they name instead."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import ForeignKey, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflows.models.base import Base, BigId
+
+
+class Closable:
+    """A place or unit that can be closed. It is never deleted: cases and history go on referring to it."""
+
+    closed_at: Mapped[datetime | None]
+    # Without a foreign key: for those SQLite would have to write the table anew.
+    successor_id: Mapped[int | None] = mapped_column(BigId)  # of the same table: who took over what was open
+
+
+class DirectoryState(Base):
+    """One row: how often the directory was changed. A process whose number is lower reads the directory again."""
+
+    __tablename__ = "directory_state"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    version: Mapped[int]
 
 
 class Community(Base):
@@ -23,7 +41,7 @@ class Community(Base):
     phone: Mapped[str] = mapped_column(String(30), default="")  # the number a resident may ring
 
 
-class Grid(Base):
+class Grid(Closable, Base):
     """网格: served by one grid worker and one grid party branch (in a village, a party group)."""
 
     __tablename__ = "grids"
@@ -35,7 +53,7 @@ class Grid(Base):
     branch_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
 
 
-class Estate(Base):
+class Estate(Closable, Base):
     """小区. A large one may lie in several grids: then its buildings tell which."""
 
     __tablename__ = "estates"
@@ -53,7 +71,7 @@ class Estate(Base):
     lon: Mapped[Decimal | None] = mapped_column(Numeric(9, 6))
 
 
-class Building(Base):
+class Building(Closable, Base):
     """楼栋; its building head holds a post with this building as scope."""
 
     __tablename__ = "buildings"
@@ -80,7 +98,7 @@ class Household(Base):
     room: Mapped[str] = mapped_column(String(20), default="")
 
 
-class Landmark(Base):
+class Landmark(Closable, Base):
     """A place that people name and that belongs to no estate: a river bank, a market, a crossing."""
 
     __tablename__ = "landmarks"

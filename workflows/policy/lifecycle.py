@@ -84,6 +84,7 @@ class Action(StrEnum):
     URGE = "urge"
     COMMENT = "comment"
     ROUTE = "route"
+    SUCCEED = "succeed"  # the unit or place that had it was closed: another takes it over as it is
     MERGE = "merge"
     UPKEEP = "upkeep"  # a plan that repeats was promised with it
     ROUND_DUE = "round_due"  # of such a plan: its day has come; also long after the case was closed
@@ -204,6 +205,7 @@ for _status in OPEN:
         Action.UPKEEP,
         Action.ABSORB,
         Action.SPLIT,
+        Action.SUCCEED,
     ):
         TRANSITIONS[_status, _action] = To.SAME
 for _status in Status:  # 定期维护 outlives the case that it was promised with

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from workflows.policy.lifecycle import Action, Status
+from workflows.policy.lifecycle import CLOSED, TRANSITIONS, Action, Status
 
 AGAIN = timedelta(days=30)  # the same kind at the same place within these days is a repeat
 # A resident's last word in a week counts once. Asked twice without an answer is a word too: silence.
@@ -16,6 +16,8 @@ WORDS = (
     Action.CLOSE_UNANSWERED,
     Action.CLOSE_UNFOUNDED,
 )
+# Whatever the lifecycle lets end a case: what is closed is looked for among these events only.
+CLOSING = tuple(sorted({action for (_, action), leads_to in TRANSITIONS.items() if leads_to in CLOSED}))
 SENT_BACK = (Action.JUDGE_PARTLY, Action.JUDGE_NOT, Action.REOPEN)
 # 吹哨 asked for, reviewed without one; 挂账: counted as they happened.
 DEEDS = (Action.PROPOSE_WHISTLE, Action.SEND_BACK, Action.KEEP, Action.SUSPEND)
@@ -56,6 +58,7 @@ KEEPS_THE_CLOCK = (
     Action.ROUND_SKIPPED,
     Action.ABSORB,
     Action.SPLIT,
+    Action.SUCCEED,
 )
 
 

@@ -41,9 +41,18 @@ class CommunityDigest:
         return self.measures.quiet
 
 
-async def community_digest(sources: Sources, counting: Counting, person_id: int, week: Week) -> CommunityDigest:
-    """The community in whose office this person works (the first, where there are several)."""
-    community = (await sources.posts(person_id, Audience.COMMUNITY))[0].community_id
+async def community_digest(
+    sources: Sources, counting: Counting, person_id: int, week: Week, community_id: int | None = None
+) -> CommunityDigest:
+    """The community in whose office this person works (where there are several: `community_id`, or the first).
+
+    Raises:
+        LookupError: they do not work in the office of `community_id`.
+    """
+    theirs = [post.community_id for post in await sources.posts(person_id, Audience.COMMUNITY)]
+    if community_id not in (None, *theirs):
+        raise LookupError(f"person {person_id} holds no post in the office of community {community_id}")
+    community = theirs[0] if community_id is None else community_id
     now = await counting.measures(community, week.start, week.end)
     before = await counting.measures(community, week.previous().start, week.previous().end)
     pressing = await _pressing(sources, person_id, community)

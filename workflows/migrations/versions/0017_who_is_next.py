@@ -6,7 +6,7 @@ from alembic import op
 import workflows.models.base
 
 revision = "0017"
-down_revision = "0011"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
