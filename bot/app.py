@@ -545,6 +545,7 @@ class App:
             alone=read.alone,
             joined=read.joined,
             alike=read.alike,
+            passages=read.passages,
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
             voice=str(photo.get("voice_id", "")),
@@ -633,6 +634,8 @@ class App:
         turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
+        if resident.matters.calls_next(talk):
+            turn.chat.data = talk.dialogue.keep()
         self._read_later(session, turn, talk)
         if talk.restyled is not None:
             await self._restyle(session, turn, talk, large=talk.restyled)
@@ -699,6 +702,8 @@ class App:
                 await resident.reread(talk)
             elif event == "finding":
                 await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
+            elif event == resident.matters.EVENT:
+                await resident.matters.next_one(talk)
         chat_id = int(turn.inbound.chat_key)
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)
