@@ -18,6 +18,8 @@ from workflows.alerts import Raised
 OF_DANGER = {
     "fire": frozenset({"fire_safety", "electric_hazard", "flying_wire", "power_supply", "pollution"}),
     "gas": frozenset({"gas"}),
+    "scald": frozenset({"heating", "water_supply", "leak_repair"}),
+    "live_water": frozenset({"electric_hazard", "leak_repair", "water_supply", "power_supply"}),
     "co": frozenset({"gas", "heating"}),
     "shock": frozenset({"electric_hazard", "power_supply", "flying_wire"}),
     "lift": frozenset({"elevator"}),
