@@ -123,8 +123,9 @@ class App:
         self.relay = Relay(self.database, self.hub, self.line) if self.line and ProcessRole.WEB in self.roles else None
         self.inbox = Inbox(self.database, self.clock)
         self.understander = understander or self._reader()
-        quiet = None if settings.demo.enabled else settings.quiet()
-        self.announcer = Announcer(settings.zone, quiet)
+        # Whoever tries the demo at night sees at once what their words set going; what time brings waits for morning.
+        self.announcer = Announcer(settings.zone, None if settings.demo.enabled else settings.quiet())
+        self.by_time = Announcer(settings.zone, settings.quiet())
         face = face_for(settings.digest.font, wanted=settings.digest.card)
         self.pictures = WeekPictures(self.database, self.office, settings.storage, face)
         self.digests = DigestRound(self.database, self.office, self.announcer, self.pictures, self.clock.now)
@@ -454,7 +455,7 @@ class App:
                 try:
                     async with savepoint(session):
                         await follow_ups.run(row)
-                        await self.announcer.announce(office)
+                        await self.by_time.announce(office)
                 except Exception as error:  # one bad row must not stop the others
                     office.notices.clear()
                     await self._put_off(session, row_id, kind, error)

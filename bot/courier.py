@@ -16,6 +16,7 @@ from bot.metrics import COURIER_LAG, SENT
 from bot.processes.leases import Alone, Desk
 from workflows.database import Database
 from workflows.models import Account, Outbound
+from workflows.sign_in import without_links
 
 log = structlog.get_logger()
 
@@ -314,7 +315,7 @@ class Courier:
             kept.attempts += 1
             kept.error = str(error)[:500]
             if self._clock.now() - kept.created_at > GIVE_UP and kept.attempts > 20:
-                kept.state = "dead"
+                kept.state, kept.payload = "dead", without_links(kept.payload)
                 SENT.labels(row.channel, "given_up").inc()
                 return
             pause = max(pause, self._backoff(row) if pause == timedelta(0) else pause)
@@ -329,6 +330,7 @@ class Courier:
         async with self._database.writing() as session:
             kept = await session.get_one(Outbound, row.id)
             kept.state, kept.message_id, kept.error = state, message_id, error[:500]
+            kept.payload = without_links(kept.payload)  # it has done its work, or never will
             kept.sent_at = self._clock.now() if state == "sent" else None
             if blocked:
                 account = (
