@@ -127,8 +127,9 @@ class App:
         self.relay = Relay(self.database, self.hub, self.line) if self.line and ProcessRole.WEB in self.roles else None
         self.inbox = Inbox(self.database, self.clock)
         self.understander = understander or self._reader()
-        quiet = None if settings.demo.enabled else settings.quiet()
-        self.announcer = Announcer(settings.zone, quiet)
+        # Whoever tries the demo at night sees at once what their words set going; what time brings waits for morning.
+        self.announcer = Announcer(settings.zone, None if settings.demo.enabled else settings.quiet())
+        self.by_time = Announcer(settings.zone, settings.quiet())
         face = face_for(settings.digest.font, wanted=settings.digest.card)
         self.pictures = WeekPictures(self.database, self.office, settings.storage, face)
         self.digests = DigestRound(self.database, self.office, self.announcer, self.pictures, self.clock.now)
@@ -463,7 +464,7 @@ class App:
                 try:
                     async with savepoint(session):
                         await follow_ups.run(row)
-                        await self.announcer.announce(office)
+                        await self.by_time.announce(office)
                 except Exception as error:  # one bad row must not stop the others
                     office.notices.clear()
                     await self._put_off(session, row_id, kind, error)
@@ -561,6 +562,7 @@ class App:
             alone=read.alone,
             joined=read.joined,
             alike=read.alike,
+            passages=read.passages,
             photo=str(photo.get("photo_id", "")),
             photo_refused=str(photo.get("photo_refused", "")),
             voice=str(photo.get("voice_id", "")),
@@ -649,6 +651,8 @@ class App:
         turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
+        if resident.matters.calls_next(talk):
+            turn.chat.data = talk.dialogue.keep()
         self._read_later(session, turn, talk)
         if talk.restyled is not None:
             await self._restyle(session, turn, talk, large=talk.restyled)
@@ -715,6 +719,8 @@ class App:
                 await resident.reread(talk)
             elif event == "finding":
                 await staff.finding(talk, words_of(turn.inbound.update), talk.photo)
+            elif event == resident.matters.EVENT:
+                await resident.matters.next_one(talk)
         chat_id = int(turn.inbound.chat_key)
         state = FSMContext(self.storage, StorageKey(bot_id=1, chat_id=chat_id, user_id=chat_id))
         await keep(state, talk.dialogue)

@@ -17,6 +17,7 @@ from bot.processes.leases import Alone, Desk
 from bot.processes.queues import LONGEST_PAUSE, outbox_heads, put_off, with_those_behind
 from workflows.database import Database
 from workflows.models import Account, Outbound
+from workflows.sign_in import without_links
 
 log = structlog.get_logger()
 
@@ -374,7 +375,7 @@ class Courier:
             kept.error = str(error)[:500]
             kept.unsure_since = None if isinstance(error, TryLater) else self._clock.now()
             if self._clock.now() - kept.created_at > GIVE_UP and kept.attempts > 20:
-                kept.state = "dead"
+                kept.state, kept.payload = "dead", without_links(kept.payload)
                 SENT.labels(row.channel, "given_up").inc()
                 return
             pause = max(pause, self._backoff(row) if pause == timedelta(0) else pause)
@@ -398,6 +399,7 @@ class Courier:
             if kept is None:
                 return
             kept.state, kept.message_id, kept.error = state, message_id, error[:500]
+            kept.payload = without_links(kept.payload)  # it has done its work, or never will
             kept.sent_at = self._clock.now() if state == "sent" else None
             if blocked:
                 account = (

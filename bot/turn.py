@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock
 from bot.fetching import Fetch, Fetching
+from bot.matters import ReadPassage, read_passages
 from bot.metrics import TURN_SECONDS, TURNS
 from bot.processes.claims import Claims, NoOthers
 from bot.processes.postbox import Postbox, is_busy, savepoint, store
@@ -211,6 +212,7 @@ class Read:
     photo: dict[str, Any] | None = None
     trouble: Exception | None = None  # the photo could not be fetched: the turn is tried again
     alike: Mapping[int, float] = field(default_factory=dict)  # open cases nearby: chance that this is one of them
+    passages: tuple[ReadPassage, ...] = ()  # of a message that may hold several matters, each read by itself
 
 
 Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
@@ -369,15 +371,18 @@ class Turns:
         now = self._clock.now()
         before = self._hooks.context(chat, now) if chat is not None and own is None else ""
         alone = joined = None
+        passages: tuple[ReadPassage, ...] = ()
         if words:
             try:
                 alone = await self._understander.understand(words)
                 joined = await self._understander.understand(f"{before} {words}") if before else None
+                if own is None:
+                    passages = await read_passages(self._understander, words, alone)
             except NluUnavailable:
                 return Read(photo=photo)
         whole = f"{before} {words}".strip()  # a tap that tells the place completes the report before it
         alike = await self._hooks.alike(row, chat, whole, joined or alone) if whole else {}
-        return Read(alone, joined, photo, alike=alike)
+        return Read(alone, joined, photo, alike=alike, passages=passages)
 
     async def _handle(self, session: AsyncSession, inbound_id: int, read: Read) -> None:
         row = await self._claim(session, inbound_id)

@@ -34,7 +34,8 @@ class Ear:
         likely = u.confidence if u.intent == EMERGENCY else dict(u.ranking).get(EMERGENCY, 0.0)
         if danger is not None:
             # A farewell reads like thanks, and other languages are not read at all: there the net is not overruled.
-            sure = likely >= self.doubt_below or danger.kind == "suicide" or is_foreign(text)
+            beyond_doubt = danger.certain or danger.kind == "suicide"
+            sure = likely >= self.doubt_below or beyond_doubt or is_foreign(text)
             return Heard(sure, not sure, danger)
         return Heard(likely >= self.above, self.perhaps_above <= likely < self.above)
 

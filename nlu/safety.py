@@ -115,6 +115,12 @@ _KINDS: MappingProxyType[str, _Kind] = MappingProxyType(
             ("110",),
             "马上打：110，不用等24小时。\n说清穿什么衣服、在哪不见的，备好照片。\n家里留一个人等着。",
         ),
+        "scald": _Kind(
+            "热水烫伤",
+            ("120",),
+            "人先离开，别去堵喷水的口子，也别去碰水里的电器。\n烫着了马上用凉水冲20分钟，别抹东西、别撕衣服，打急救：120\n"
+            "能够得着就关上暖气进户总阀，拉下电闸，再打供热公司抢修电话（缴费单上有）。",
+        ),
         "live_water": _Kind(
             "漏电",
             ("95598", "120"),
@@ -132,10 +138,11 @@ NAMES: dict[str, str] = {key: kind.name for key, kind in _KINDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """Somebody is in danger now."""
+    """Somebody is in danger now. `certain`: the words leave no doubt, and whoever reads beside the net cannot overrule it."""
 
     kind: str
     numbers: tuple[str, ...]
+    certain: bool = False
 
     @property
     def advice(self) -> str:
@@ -206,13 +213,75 @@ class _Sign:
     words: tuple[str, ...]
     pattern: re.Pattern[str]
     lasting: bool = False
+    certain: bool = False
 
 
-def _sign(kind: str, words: str, pattern: str = "", *, lasting: bool = False) -> _Sign:
-    return _Sign(kind, tuple(words.split()), re.compile(pattern or words.replace(" ", "|")), lasting)
+def _sign(kind: str, words: str, pattern: str = "", *, lasting: bool = False, certain: bool = False) -> _Sign:
+    return _Sign(kind, tuple(words.split()), re.compile(pattern or words.replace(" ", "|")), lasting, certain)
 
+
+_MAINS = "插座|插排|插线板|配电箱|配电柜|电表箱|电表|电箱|电闸|电源"
 
 SIGNS: tuple[_Sign, ...] = (
+    # Winter in a northern town. These stand first: what leaves no doubt is not left to the others of its kind.
+    _sign(
+        "fire",
+        "冒烟 白烟 黑烟 浓烟 青烟",
+        r"(?:电池|电瓶|电动车|电车|锂电).{0,16}冒(?:着|出|了)?[白黑浓青]?烟",
+        certain=True,
+    ),
+    _sign("fire", "要炸 快炸", r"(?:锅炉|气罐|煤气罐|压力表).{0,14}(?:要炸|快炸)"),
+    _sign("gas", "火烤 火烧 明火", r"(?:煤气罐|气罐|液化气罐|液化气).{0,12}(?:火烤|火烧|明火)"),
+    _sign(
+        "co",
+        "头晕 恶心 想吐 晕倒",
+        r"(?:炉子|炉火|煤炉|炭火|炭盆|热水器|煤烟).{0,16}(?:头晕|恶心|想吐|晕倒)",
+        lasting=True,
+        certain=True,
+    ),
+    _sign(
+        "shock",
+        "断",
+        r"(?:(?:电线|高压线|电缆).{0,6}断|断.{0,3}(?:电线|高压线|电缆)).{0,14}(?:掉|落|搭|垂|躺|拖|甩|泡)(?:在|到|进)?.{0,4}(?:地上|路上|地面|路面|雪地|雪里|水里|车上|院里|马路)",
+        lasting=True,
+        certain=True,
+    ),
+    _sign(
+        "collapse",
+        "砸到人 砸着人 砸了人 砸中人 砸伤人 砸倒人",
+        r"(?:冰|雪|墙皮|瓷砖|玻璃|广告牌|花盆|砖|树).{0,16}(?<!差点)(?<!险些)(?<!没)砸(?:到|着|中|伤|倒|了)(?:了)?(?:一个|个|路)?人了?(?=$|，|[0-9])",
+        certain=True,
+    ),
+    _sign(
+        "medical",
+        "滑倒 摔倒 跌倒",
+        rf"(?:{_KIN}|人).{{0,8}}(?:滑|摔|跌)倒.{{0,8}}(?:起不来|动不了|站不起来|爬不起来)",
+        lasting=True,
+        certain=True,
+    ),
+    _sign(
+        "scald",
+        "烫 喷",
+        r"(?:暖气|供热|供暖|热力|热水|管道|管子|水管|阀门).{0,16}(?:爆|裂|崩|喷|呲|炸|冲开).{0,26}(?:烫(?:着|伤|到|坏)(?!过)|(?:喷|呲|浇)了?(?:我|他|她|人|孩子|老人).{0,3}一身)",
+        lasting=True,
+        certain=True,
+    ),
+    _sign(
+        "scald",
+        "热水 开水 蒸汽",
+        r"(?:热水|开水|蒸汽).{0,6}(?:喷|呲)(?:得|了|出|到|满|着|一)|(?:喷|呲)(?:热水|开水|蒸汽)",
+    ),
+    _sign(
+        "live_water",
+        "火花 火星 冒火 打火 噼啪",
+        rf"(?:漏水|漏到|滴到|泡水|进水|水).{{0,14}}(?:{_MAINS}).{{0,10}}(?:火花|火星|冒火|打火|噼啪)",
+        certain=True,
+    ),
+    _sign(
+        "live_water",
+        "插座 插排 插线板 配电箱 配电柜 电表 电箱 电闸 电源",
+        rf"(?:水|漏).{{0,6}}(?:流|漏|漫|泡|淹|灌|滴|渗|进|往).{{0,4}}(?:{_MAINS})|(?:{_MAINS}).{{0,6}}(?:泡在?水|进水|灌水|淹在?水|被水)",
+    ),
     # Fire: said outright, but not a stove that lights, not a temper, not a hotpot.
     _sign(
         "fire",
@@ -806,11 +875,12 @@ def check(text: str) -> Danger | None:
     """The danger that the message tells of, if there is one now. Never raises, needs nothing but the text."""
     plain = _plain(text)
     best: str | None = None
+    certain = False
     for sign in SIGNS:
         if best is not None and _RANK[sign.kind] >= _RANK[best]:
             continue
         for start, end in _windows(plain, sign):
             if any(_is_now(plain, sign, found) for found in sign.pattern.finditer(plain, start, end)):
-                best = sign.kind
+                best, certain = sign.kind, sign.certain or certain
                 break
-    return None if best is None else Danger(best, _KINDS[best].numbers)
+    return None if best is None else Danger(best, _KINDS[best].numbers, certain)

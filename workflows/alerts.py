@@ -21,7 +21,9 @@ CHASED = 3  # as often as a danger is called out again while nobody takes it
 
 # Where hands on the spot help, the building head and the property company are called as well. Of a person's
 # own plight (轻生, 走失, a quarrel with knives) they are not: the fewer who know, the better.
-_ON_THE_SPOT = frozenset({"fire", "gas", "co", "shock", "drowning", "lift", "collapse", "fall", "trapped"})
+_ON_THE_SPOT = frozenset(
+    {"fire", "gas", "co", "shock", "drowning", "lift", "collapse", "fall", "trapped", "scald", "live_water"}
+)
 _STILL_OPEN = timedelta(hours=3)  # what a colleague types about "it" within this time is about the danger
 _SAME_DANGER = timedelta(minutes=30)  # what the same person says within this time is of the same danger
 

@@ -830,12 +830,16 @@ class CaseFile:
             told += 1
         return told
 
-    async def card(self, case: Case, *, reason: str = "", text: str = "") -> None:
-        """Put the case before those who work on it at its rung; where nobody is, before their overseers."""
+    async def card(self, case: Case, *, reason: str = "", text: str = "", urgent: bool = False) -> None:
+        """Put the case before those who work on it at its rung; where nobody is, before their overseers.
+
+        `urgent`: at night too.
+        """
         rung = Rung(case.rung)
         there = await self.people.at_rung(case, rung)
-        if not self.tell_each(there, case, NoticeKind.CARD, reason=reason, text=text):
-            self.tell_each(await self.people.overseers(case, rung), case, NoticeKind.OVERSEE, reason="nobody")
+        if not self.tell_each(there, case, NoticeKind.CARD, urgent=urgent, reason=reason, text=text):
+            overseers = await self.people.overseers(case, rung)
+            self.tell_each(overseers, case, NoticeKind.OVERSEE, urgent=urgent, reason="nobody")
 
 
 def told_of_place(case: Case) -> dict[str, str]:

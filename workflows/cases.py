@@ -47,6 +47,7 @@ class NewReport:
     understood: str = ""  # what the NLU made of it, where a person chose another category
     confidence: float = 0.0
     extra: dict[str, str] = field(default_factory=dict)  # what the history keeps beside it
+    urgent: bool = False  # a pipe has burst: whoever works on it is told at any hour
     recurrence_of: int | None = None  # id of the case that was solved, and is back
     opened_by: int | None = None  # a colleague who opened it for the reporter, in `capacity`
     capacity: str = ""
@@ -119,7 +120,7 @@ class Cases:
         if report.understood and report.understood != report.category:
             self._correction(case, report.text, report.understood, report.category, report.person_id, Relation.REPORTER)
         await self._file.session.flush()
-        await self._file.card(case)
+        await self._file.card(case, urgent=report.urgent)
         return await self._file.view(case)
 
     async def attach(self, case_id: int, photos: Sequence[str]) -> None:

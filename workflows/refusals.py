@@ -36,7 +36,10 @@ class Why(StrEnum):
     INVITATION_USED = "invitation_used"
     INVITATION_EXPIRED = "invitation_expired"
     MAY_NOT_INVITE = "may_not_invite"
-    SIGN_IN = "sign_in"  # a link to the console that opens nothing
+    SIGN_IN = "sign_in"  # a link to the console that was never issued: forged, or mistyped
+    SIGN_IN_USED = "sign_in_used"  # opened before, or replaced by a newer one
+    SIGN_IN_EXPIRED = "sign_in_expired"
+    SIGN_IN_NO_POST = "sign_in_no_post"  # their post has ended, or is none that the console is for
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,12 @@ sign in. What the console gives in exchange (its own cookie) is the console's bu
 """
 
 import hashlib
+import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -92,6 +95,15 @@ class SignIns:
             return await self._why_not(hashed)
         return person_id if await self._on_duty(person_id) else Denied.NO_POST
 
+    async def whose(self, token: str) -> tuple[int, int] | None:
+        """The community and the person that a link was issued to, whether or not it still opens anything."""
+        row = (
+            await self._session.execute(
+                select(SignIn.community_id, SignIn.person_id).where(SignIn.token_hash == _hash(token))
+            )
+        ).first()
+        return None if row is None else (row.community_id, row.person_id)
+
     async def _why_not(self, hashed: str) -> Denied:
         row = (await self._session.execute(select(SignIn.used_at).where(SignIn.token_hash == hashed))).first()
         if row is None:
@@ -103,6 +115,14 @@ class SignIns:
             select(Post.id).where(Post.person_id == person_id, Post.until.is_(None)).limit(1)
         )
         return found.first() is not None
+
+
+_LINK = re.compile(r"(/console/in/)[\w-]{20,}")
+
+
+def without_links(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, for keeping: a link that was in it can no longer be read from the outbox or a backup of it."""
+    return {key: _LINK.sub(r"\1…", value) if isinstance(value, str) else value for key, value in payload.items()}
 
 
 def _hash(token: str) -> str:

@@ -8,6 +8,8 @@ from bot.console.visit import Console
 from workflows.console import audit
 from workflows.console.audit import Deed
 from workflows.console.viewer import ForTheOffice, NotOnDuty, viewer
+from workflows.office import Office
+from workflows.refusals import Why
 from workflows.sign_in import Denied, SignIns
 
 _WHY = {
@@ -16,6 +18,20 @@ _WHY = {
     Denied.EXPIRED: "这个链接过期了。链接只在10分钟内有效。",
     Denied.NO_POST: "您的岗位已经结束，工作台不能再用了。",
 }
+
+
+_REFUSED = {
+    Denied.UNKNOWN: Why.SIGN_IN,
+    Denied.USED: Why.SIGN_IN_USED,
+    Denied.EXPIRED: Why.SIGN_IN_EXPIRED,
+    Denied.NO_POST: Why.SIGN_IN_NO_POST,
+}
+
+
+async def _note(office: Office, link: str, why: Why) -> None:
+    """For the operator: whose link it was, as far as that is known. Never the link itself."""
+    community_id, person_id = await office.sign_ins.whose(link) or (office.directory.communities[0].id, None)
+    await office.refusals.record(why, "console/in", community_id=community_id, person_id=person_id, channel="console")
 
 
 class Entrance:
@@ -41,10 +57,12 @@ class Entrance:
         async with console.transaction() as office:
             who = await SignIns(office.session, office.now).redeem(link)
             if isinstance(who, Denied):
+                await _note(office, link, _REFUSED[who])
                 return console.plain("closed.html", 403, why=_WHY[who])
             try:
                 me = await viewer(office.people, who)
             except NotOnDuty:
+                await _note(office, link, Why.SIGN_IN_NO_POST)
                 return console.plain("closed.html", 403, why="您的岗位目前用不到工作台，有事在聊天里办就行。")
             audit.note(office, me, Deed.SIGN_IN)
         session, cookie = console.sessions.begin(who, console.clock.now())

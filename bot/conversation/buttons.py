@@ -123,6 +123,12 @@ class Behalf(CallbackData, prefix="b"):
     case: Id
 
 
+class Also(CallbackData, prefix="y"):
+    """Shall what was said beside a matter be entered as well (yes, no)?"""
+
+    how: str
+
+
 class Home(CallbackData, prefix="h"):
     """Keep this place as the person's home, or not."""
 
@@ -149,6 +155,7 @@ _KINDS: dict[str, type[CallbackData]] = {
         TakeAlert,
         Others,
         Behalf,
+        Also,
         Home,
     )
 }

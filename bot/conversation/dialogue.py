@@ -49,6 +49,9 @@ class Dialogue:
     recent_at: str = ""
     asked: str = ""  # location | problem | case | same: what the last reply asked for
     home_offered: bool = False  # the last question for the place named the known home
+    waiting: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # further matters of a message, told and not taken up yet
     pending: str = ""  # an action that waits for words
     pending_case: int = 0
     pending_unit: int = 0

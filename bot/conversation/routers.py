@@ -19,8 +19,9 @@ from aiogram.types import (
     TelegramObject,
 )
 
-from bot.conversation import cards, commands, elder, resident, safety, staff
+from bot.conversation import beside_danger, cards, commands, elder, resident, safety, staff
 from bot.conversation.buttons import (
+    Also,
     Assist,
     Behalf,
     CaseDo,
@@ -44,6 +45,7 @@ from bot.conversation.digest_words import frequency_asked
 from bot.conversation.limits import not_too_fast
 from bot.conversation.phrases import say, worded
 from bot.conversation.talk import Talk, keep
+from bot.matters import loudest
 from bot.turn import TurnStorage
 from nlu.safety import Danger
 from workflows.alerts import AlertNotFound
@@ -67,6 +69,8 @@ class InDanger(BaseFilter):
         """Whether to answer with a number first; hands the handler what kind it is."""
         assert isinstance(message, Message)
         heard = talk.settings.nlu.ear.hear(message.text or message.caption or "", talk.alone)
+        if not heard.now:  # in the middle of other matters it may be told in one clause
+            heard = loudest(talk.passages, talk.settings.nlu.ear) or heard
         talk.caution = heard.perhaps and not talk.speaker.staff  # they know the numbers, and speak of their work
         return {"danger": heard.danger} if heard.now else False
 
@@ -125,7 +129,9 @@ def _danger() -> Router:
 
     @router.message(F.text | F.caption, InDanger())
     async def danger_now(message: Message, talk: Talk, state: FSMContext, danger: Danger | None) -> None:
-        await safety.answer(talk, danger, message.text or message.caption or "")
+        text = message.text or message.caption or ""
+        if await safety.answer(talk, danger, text):
+            await beside_danger.also(talk, text, danger.kind if danger is not None else "")
         await keep(state, talk.dialogue)
 
     return router
@@ -299,6 +305,13 @@ def _own_taps() -> Router:
     async def behalf(query: CallbackQuery, callback_data: Behalf, talk: Talk, state: FSMContext) -> None:
         await query.answer()
         await resident.behalf.tapped(talk, callback_data.how, callback_data.case)
+        await _mark(query, talk)
+        await keep(state, talk.dialogue)
+
+    @router.callback_query(Also.filter())
+    async def also(query: CallbackQuery, callback_data: Also, talk: Talk, state: FSMContext) -> None:
+        await query.answer()
+        await resident.matters.answered(talk, wanted=callback_data.how == "yes")
         await _mark(query, talk)
         await keep(state, talk.dialogue)
 

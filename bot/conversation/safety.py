@@ -8,15 +8,18 @@ from bot.conversation.cards import ROLE
 from bot.conversation.phrases import say
 from bot.conversation.resident.message import is_certain, photos
 from bot.conversation.talk import Talk
+from bot.matters import in_danger
 from bot.metrics import EMERGENCIES
 from nlu.safety import Danger
 from nlu.understanding import REQUEST_INTENTS
 from workflows.alerts import Raised
 
 # What the words that follow an alarm may be about, without being a new matter.
-_OF_DANGER = {
+OF_DANGER = {
     "fire": frozenset({"fire_safety", "electric_hazard", "flying_wire", "power_supply", "pollution"}),
     "gas": frozenset({"gas"}),
+    "scald": frozenset({"heating", "water_supply", "leak_repair"}),
+    "live_water": frozenset({"electric_hazard", "leak_repair", "water_supply", "power_supply"}),
     "co": frozenset({"gas", "heating"}),
     "shock": frozenset({"electric_hazard", "power_supply", "flying_wire"}),
     "lift": frozenset({"elevator"}),
@@ -27,23 +30,33 @@ _WHILE = timedelta(hours=1)  # so long after an alarm its words are taken for mo
 _SMALL = frozenset({"thanks", "goodbye", "greet", "help"})
 
 
-async def answer(talk: Talk, danger: Danger | None, text: str) -> None:
-    """Say what to do and whom to ring; tell everybody on duty. No case is opened: a telephone is faster."""
+async def answer(talk: Talk, danger: Danger | None, text: str) -> bool:
+    """Say what to do and whom to ring; tell everybody on duty. No case is opened: a telephone is faster.
+
+    False: the words were about a danger that was called out before.
+    """
     if await reports_back(talk, text, danger) or (danger is None and await answers_alarm(talk, text)):
-        return  # a danger that the net knows is called out, whatever was called out before
+        return False  # a danger that the net knows is called out, whatever was called out before
     if danger is None and await _over(talk, text):
-        return
+        return False
     kind = danger.kind if danger is not None else "unclear"
     talk.act("emergency")
     talk.dialogue.emergency = True
     EMERGENCIES.labels(kind).inc()
-    where = talk.locate(text, talk.alone)
+    cry = words_of_danger(talk, text)
+    where = talk.directory.refine(talk.locate(text, talk.alone).of_estate(), talk.locate(cry, talk.alone))
     if not where.routable and talk.speaker.home.routable:
         where = talk.speaker.home
-    raised = await talk.office.alerts.danger(talk.speaker.person_id, talk.speaker.community_id, kind, text, where)
+    raised = await talk.office.alerts.danger(talk.speaker.person_id, talk.speaker.community_id, kind, cry, where)
     d = talk.dialogue
     d.alarm, d.alarm_at, d.alarm_kind = raised.id, talk.now.isoformat(), kind
     await talk.answer(f"{advice(danger)}\n{_who_knows(raised)}")
+    return True
+
+
+def words_of_danger(talk: Talk, text: str) -> str:
+    """The passages that cry danger, where the message tells of other things too: the fire is at their house alone."""
+    return "，".join(one.text for one in in_danger(talk.passages, talk.settings.nlu.ear)) or text
 
 
 def advice(danger: Danger | None) -> str:
@@ -69,7 +82,7 @@ async def goes_on(talk: Talk, text: str) -> bool:
     if d.draft is not None or d.pending or talk.speaker.staff or not text.strip() or len(text) > 200:
         return False
     if u is not None:
-        other = u.intent in REQUEST_INTENTS and u.intent not in _OF_DANGER.get(d.alarm_kind, frozenset())
+        other = u.intent in REQUEST_INTENTS and u.intent not in OF_DANGER.get(d.alarm_kind, frozenset())
         if is_certain(talk, u) and (u.intent in _SMALL or u.intent == "withdraw" or (other and len(text) > 8)):
             return False
         if u.intent == "out_of_scope" and u.confidence >= 0.9:

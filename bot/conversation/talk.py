@@ -1,6 +1,6 @@
 """One turn as a handler sees it: who speaks, what was understood, what may be done, and a way to answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -13,6 +13,7 @@ from bot.conversation.buttons import Rows, keyboard
 from bot.conversation.cards import ROLE
 from bot.conversation.dialogue import Dialogue
 from bot.conversation.phrases import say
+from bot.matters import ReadPassage
 from bot.settings import Settings
 from nlu.understanding import Understanding
 from workflows.directory import Directory
@@ -85,6 +86,7 @@ class Talk:
     alone: Understanding | None = None
     joined: Understanding | None = None
     alike: Mapping[int, float] = field(default_factory=dict)  # what the reader thinks of open cases nearby
+    passages: Sequence[ReadPassage] = ()  # of a message that may hold several matters
     photo: str = ""
     photo_used: bool = False  # it has found its report or its case
     photo_refused: str = ""

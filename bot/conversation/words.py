@@ -46,6 +46,14 @@ def no(text: str) -> bool:
     return bool(_NO.fullmatch(text.strip()))
 
 
+_WANTS = re.compile(rf"(要|需要|登记|也(要)?登记|报|也报)(的|一下|上|吧)?{_TAIL}")
+
+
+def wants(text: str) -> bool:
+    """要, 也登记."""
+    return bool(_WANTS.fullmatch(text.strip()))
+
+
 def never_mind(text: str) -> bool:
     """算了、不用了、发错了."""
     return len(text.strip()) <= 24 and bool(_NEVER_MIND.fullmatch(text.strip()))

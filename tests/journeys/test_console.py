@@ -15,6 +15,7 @@ from openpyxl import Workbook, load_workbook
 from PIL import Image
 from sqlalchemy import select
 
+from bot.channels.web.page import message_update
 from bot.console.session import COOKIE
 from nlu.understanding import NluUnavailable, Understanding
 from tests.conftest import settings_for
@@ -23,7 +24,18 @@ from workflows.cases import NewReport
 from workflows.console.desk import desk
 from workflows.console.exporting import one_moment
 from workflows.console.viewer import viewer
-from workflows.models import AuditEntry, Case, CaseEvent, Correction, DigestIssue, HotlineMonth, Media, Post
+from workflows.models import (
+    AuditEntry,
+    Case,
+    CaseEvent,
+    Correction,
+    DigestIssue,
+    HotlineMonth,
+    Media,
+    Outbound,
+    Post,
+    Refusal,
+)
 from workflows.policy.lifecycle import Status
 
 pytestmark = pytest.mark.journey
@@ -175,6 +187,36 @@ async def test_a_link_that_is_old_or_made_up_says_how_to_get_another(here: Town)
         made_up = await client.post("/console/in/abcdef")
         assert made_up.status_code == 403
         assert "不对" in made_up.text
+
+
+async def test_a_link_that_opens_nothing_is_noted_for_the_operator_with_its_reason(here: Town) -> None:
+    replaced = await link_for(here, OFFICE)
+    late = await link_for(here, OFFICE)
+    async with browser(here) as client:
+        await client.post(replaced)
+        here.clock.set(here.clock.now() + timedelta(minutes=11))
+        await client.post(late)
+        await client.post("/console/in/abcdef")
+    secretary = await here.person(OFFICE)
+    noted = [(row.why, row.person_id, row.channel, row.what) for row in await here.rows(Refusal)]
+    assert noted == [
+        ("sign_in_used", secretary.id, "console", "console/in"),
+        ("sign_in_expired", secretary.id, "console", "console/in"),
+        ("sign_in", None, "console", "console/in"),
+    ]
+
+
+async def test_a_link_stands_in_the_outbox_only_until_it_was_delivered(here: Town) -> None:
+    chat = here.chat(OFFICE)
+    await here.app.inbox.receive("web", f"{chat}:link", chat, message_update(1, chat, 0, "/console"))
+    await here.app.turns.drain()
+    waiting = [row for row in await here.rows(Outbound) if "/console/in/" in str(row.payload)]
+    (token,) = re.findall(r"/console/in/([\w-]{40,})", waiting[0].payload["text"])  # a crash now loses nothing
+    await here.settled()
+    assert all(token not in str(row.payload) for row in await here.rows(Outbound))
+    assert token in (await here.bubbles(OFFICE))[-1].text
+    async with browser(here) as client:
+        assert (await client.post(f"/console/in/{token}")).status_code == 303
 
 
 async def test_a_resident_gets_no_link(here: Town) -> None:

@@ -197,3 +197,17 @@ async def test_downstairs_is_of_the_house_that_is_known(town: Town) -> None:
     await town.says("td-resident", "楼下")
     case = await town.only_case()
     assert (case.estate_text, case.building_text, case.room_text) == ("富邦小区", "3", "")
+
+
+async def test_a_burst_pipe_is_told_at_night_too_with_what_to_do_at_once(night: Town) -> None:
+    said = await night.says("td-resident", "富邦小区3号楼2单元暖气管爆了")
+    assert "收到，已登记" in said and "先关暖气进户总阀" in said and "供热公司" in said
+    assert "暖气管爆了" in await night.heard("td-grid")
+    assert (await night.only_case()).category == "heating"
+
+
+async def test_hot_water_on_people_is_a_danger_and_no_case(night: Town) -> None:
+    said = await night.says("td-resident", "富邦小区3号楼2单元暖气片爆了，热水喷了我一身，烫着了")
+    assert "凉水" in said and "120" in said
+    assert "险情" in await night.heard("td-grid")
+    assert await night.cases() == []

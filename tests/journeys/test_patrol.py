@@ -9,7 +9,7 @@ from bot.conversation.digest_text import render
 from tests.town import Town
 from workflows.digest import CommunityDigest, Week
 from workflows.directory import Directory
-from workflows.models import Estate, Media, Patrol
+from workflows.models import Alert, Estate, Media, Patrol
 
 pytestmark = [pytest.mark.journey, pytest.mark.rasa]
 
@@ -93,3 +93,23 @@ async def _placed(town: Town, estate: str, lat: float, lon: float) -> None:
         )
     async with town.app.database.reading() as session:
         town.app.directory = await Directory.load(session)
+
+
+async def test_a_danger_in_the_middle_of_a_list_is_called_out_and_the_rest_is_entered(town: Town) -> None:
+    said = await town.says(
+        "td-grid", "1. 富邦小区3号楼门口石墩坏了 2. 5号楼有人在楼道烧东西着火了 3. 7号楼旁边井盖松了"
+    )
+    assert "119" in said and "2件" in said
+    (alert,) = await town.rows(Alert)
+    assert "5号楼" in alert.place and "石墩" not in alert.text
+    assert {(case.building_text, case.proactive) for case in await town.cases()} == {("3", True), ("7", True)}
+    (patrol,) = await town.rows(Patrol)
+    assert len(patrol.findings) == 2
+    await town.keeps_its_promises()
+
+
+async def test_a_list_on_one_line_is_a_list_and_an_answer_with_numbers_is_none(town: Town) -> None:
+    await town.says("td-grid", "①富邦小区5号楼门口垃圾没清 ②富邦小区7号楼路灯不亮")
+    assert [case.category for case in await town.cases()] == ["garbage", "street_light"]
+    await town.says("td-grid", "属实，1、昨天已经去看过 2、物业的人也联系上了")
+    assert len(await town.cases()) == 2

@@ -10,7 +10,7 @@ import pytest
 from nlu.understanding import Understanding
 from tests.conftest import settings_for
 from tests.town import Town
-from workflows.models import Case, CaseEvent, DigestIssue, FollowUp, WebBubble
+from workflows.models import Case, CaseEvent, DigestIssue, FollowUp, Outbound, WebBubble
 
 pytestmark = pytest.mark.journey
 
@@ -196,3 +196,18 @@ async def test_an_unfinished_report_survives_the_sleep_and_is_opened_once(town: 
     case = await town.only_case()
     assert case.category == "street_light"
     assert not await town.rows(FollowUp, FollowUp.done_at.is_(None), FollowUp.kind == "draft")
+
+
+async def test_the_demos_time_machine_keeps_the_night_and_brings_its_messages_in_the_morning(town: Town) -> None:
+    await town.says("td-resident", LIGHT)
+    assert "楼道灯" in await town.heard("td-grid")  # what words set going is seen at once, also in a demo at night
+    town.clock.set(at("2026-11-25T23:00"))  # the grid's day is over: the case has climbed
+    await town.settled()
+    held = await town.rows(Outbound, Outbound.state == "waiting")
+    assert held and {row.not_before for row in held} == {at("2026-11-26T07:30")}
+    assert "楼道灯" not in await town.heard("td-property")
+    town.clock.set(at("2026-11-26T08:00"))
+    await town.settled()
+    assert not await town.rows(Outbound, Outbound.state == "waiting")
+    morning = [bubble for bubble in await town.bubbles("td-branch") if "超时" in bubble.text]
+    assert morning and morning[-1].at == at("2026-11-26T07:30")

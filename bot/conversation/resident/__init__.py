@@ -1,6 +1,6 @@
 """The resident's errand: listen, open, join, correct, tell progress, take the verdict."""
 
-from bot.conversation.resident import behalf
+from bot.conversation.resident import behalf, matters
 from bot.conversation.resident.hearing import hear, reread
 from bot.conversation.resident.location import located
 from bot.conversation.resident.menus import choose_kind, choose_place, menu, menu_rows
@@ -18,6 +18,7 @@ __all__ = [
     "home_is_known",
     "known_home",
     "located",
+    "matters",
     "menu",
     "menu_rows",
     "progress",

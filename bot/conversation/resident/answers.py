@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
-from bot.conversation.resident import behalf, mine
+from bot.conversation.resident import behalf, matters, mine
 from bot.conversation.resident.bubbles import relocate
 from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
 from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
@@ -320,6 +320,7 @@ async def _verdict_by_number(talk: Talk, text: str) -> bool:
 
 _STEPS = (
     _numbered,
+    matters.answers,
     behalf.answered,
     _why_not,
     _new_place,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.conversation import elder, words
-from bot.conversation.resident import answers, bubbles, menus, no_report, voice
+from bot.conversation.resident import answers, bubbles, matters, menus, no_report, voice
 from bot.conversation.resident.message import is_request
 from bot.conversation.resident.reports import draft_expired
 from bot.conversation.talk import Talk
@@ -51,6 +51,8 @@ async def _heard(talk: Talk, text: str) -> None:
 
 
 async def _understood(talk: Talk, text: str, u: Understanding) -> None:
+    if await matters.told(talk, text):
+        return
     request = is_request(talk, u)
     if request:
         found = talk.locate(text, u)

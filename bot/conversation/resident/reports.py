@@ -12,6 +12,7 @@ from bot.conversation.resident import behalf
 from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.resident.too_many import too_many_cases
 from bot.conversation.talk import Talk
+from nlu.bursts import burst
 from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.case_file import CaseView
 from workflows.cases import Likeness, NewReport
@@ -28,6 +29,7 @@ _LOCATED = timedelta(minutes=15)  # so long a shared location is where somebody 
 _SURELY = 0.85  # a find this like an open case is that case
 # "物业也不管" beside a real matter is an aside (code book 13), never a second case of its own.
 _ASIDES = frozenset({"property_service", "other_request"})
+_OF_PIPES = frozenset({"heating", "water_supply", "leak_repair", "sewage"})
 
 
 def begun(talk: Talk) -> Draft:
@@ -293,6 +295,7 @@ def _new_report(talk: Talk, draft: Draft) -> NewReport:
         proactive=patrol,
         understood=draft.understood if draft.understood in REQUEST_INTENTS else "",
         confidence=draft.confidence,
+        urgent=draft.category in _OF_PIPES and bool(burst(draft.text)),
     )
 
 
@@ -309,6 +312,8 @@ async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
     d.draft, d.shown, d.home_offered = None, [], False
     talk.touch(view.id)
     text, rows = cards.opened(view, talk.now, talk.zone)
+    if report.urgent:
+        text += "\n" + say(f"burst.{burst(report.text)}")
     if draft.on_behalf_of:
         consent = "是" if draft.consent else "请您转告对方一声"
         text += "\n" + say("opened.behalf", name=draft.on_behalf_of, consent=consent)
@@ -328,6 +333,7 @@ async def _open_second(talk: Talk, draft: Draft) -> None:
             understood="",
             ranking=(),
             confidence=draft.confidence,
+            urgent=False,
         )
         like = await cases.like(other, talk.alike, limit=1)
         if any(item.mine and item.view.category == label for item in like):

@@ -8,6 +8,7 @@ from bot.conversation.buttons import CaseDo, Rows, Which, option
 from bot.conversation.phrases import say
 from bot.conversation.staff import acts, looking, patrol, whistling
 from bot.conversation.talk import Talk
+from bot.matters import several
 from nlu.understanding import REQUEST_INTENTS, is_foreign
 from workflows.case_file import CaseView
 from workflows.policy.permissions import Role
@@ -28,6 +29,10 @@ async def hear(talk: Talk, text: str) -> bool:
         return True
     if await patrol.hear(talk, text) or await whistling.asks_precedent(talk, text):
         return True
+    return (bool(number) or not _finds_of_a_round(talk)) and await _of_their_desk(talk, text, number, rest)
+
+
+async def _of_their_desk(talk: Talk, text: str, number: str, rest: str) -> bool:
     desk = await talk.office.handling.on_my_desk(talk.speaker.person_id)
     if number:
         return await _numbered(talk, number, rest)
@@ -50,6 +55,11 @@ async def _numbered(talk: Talk, number: str, rest: str) -> bool:
     else:
         await acts.do(talk, word.act, view.id, word.note)
     return True
+
+
+def _finds_of_a_round(talk: Talk) -> bool:
+    """Whether somebody who goes round tells of several matters in one message."""
+    return talk.speaker.has(*patrol.GOES_ROUND) and talk.alone is not None and bool(several(talk.passages, talk.alone))
 
 
 async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> bool:

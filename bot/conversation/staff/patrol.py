@@ -9,53 +9,49 @@ from bot.conversation.buttons import Round, Rows, option
 from bot.conversation.dialogue import address_from, address_kept
 from bot.conversation.resident import reports
 from bot.conversation.talk import Talk
+from nlu.passages import listed
+from nlu.understanding import REQUEST_INTENTS
 from workflows.policy.permissions import Role
 from workflows.policy.places import Address
 
 _LOCATED = timedelta(minutes=15)  # so long a shared location is where one stands
-_NUMBER = (
-    r"(?:[（(]?(?:\d{1,2}|[一二三四五六七八九十])[)）、．：]|\d{1,2}\.(?!\d)|[①②③④⑤⑥⑦⑧⑨⑩]"  # 12.5米 is no item
-    r"|第[一二三四五六七八九十\d]{1,2}[,，、:：条个处])"
-)
-_ITEM = re.compile(rf"(?:^|[\n;；。])\s*{_NUMBER}\s*")
 _MOST = 10
-_GOES_ROUND = (Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD, Role.LIAISON)
+_REPORTS = 0.5
+_ANSWER = re.compile(
+    r"^(不?属实|好的|收到|办好|办完|解决|处理|转物业|上报)|已经?[^\d]{0,4}(看|去|联系|通知|清|修|换|处理|派|报)"
+)
+GOES_ROUND = (Role.GRID_WORKER, Role.BRANCH_SECRETARY, Role.BUILDING_HEAD, Role.LIAISON)
 
 
 def findings(text: str) -> list[str]:
     """The items of a numbered list; empty when the text is none."""
-    starts = list(_ITEM.finditer(text))
-    if len(starts) < 2:
-        return []
-    ends = [*(found.start() for found in starts[1:]), len(text)]
-    items = [text[found.end() : end].strip(" \n;；。") for found, end in zip(starts, ends, strict=True)]
-    return [item for item in items if item]
-
-
-def _lead_in(text: str) -> str:
-    """What stands before the list: 今天巡查富邦小区发现: it may tell the place of all of them."""
-    first = _ITEM.search(text)
-    return text[: first.start()].strip(" \n:：,，") if first else ""
+    return listed(text)[1]
 
 
 async def hear(talk: Talk, text: str) -> bool:
     """A round of somebody whose post goes on rounds. False when it is none."""
-    if not talk.speaker.has(*_GOES_ROUND) or talk.dialogue.draft is not None:
+    if not talk.speaker.has(*GOES_ROUND) or talk.dialogue.draft is not None:
         return False
     if words.nothing_found(text):
         await nothing(talk, text)
         return True
     items = findings(text)
-    if not items:
+    if not items or ("\n" not in text and (_ANSWER.search(text) or not _reads_like_findings(talk))):
         return False
-    await several(talk, items, _lead_in(text))
+    await several(talk, items, listed(text)[0])
     return True
+
+
+def _reads_like_findings(talk: Talk) -> bool:
+    """Whether a list on one line reports: "属实 1、已清理 2、已联系物业" does not (`_ANSWER`)."""
+    reports = [one for one in talk.passages if one.u.intent in REQUEST_INTENTS and one.u.confidence >= _REPORTS]
+    return talk.alone is None or 2 * len(reports) >= len(talk.passages)
 
 
 async def command(talk: Talk, text: str) -> None:
     """/巡查: alone it asks, with words it takes them."""
     talk.act("patrol")
-    if not talk.speaker.has(*_GOES_ROUND):
+    if not talk.speaker.has(*GOES_ROUND):
         await talk.say("patrol.not_yours")
         return
     if not text:
@@ -66,7 +62,7 @@ async def command(talk: Talk, text: str) -> None:
     if bare or words.nothing_found(text):
         await nothing(talk, text)
         return
-    await several(talk, findings(text) or [text], _lead_in(text))
+    await several(talk, findings(text) or [text], listed(text)[0])
 
 
 async def tapped(talk: Talk, found: int) -> None:
@@ -82,9 +78,9 @@ async def nothing(talk: Talk, text: str) -> None:
     await talk.say("patrol.nothing")
 
 
-async def several(talk: Talk, items: list[str], lead_in: str) -> None:
-    """Each item is read by itself, in its turn; the round is recorded now."""
-    talk.act("patrol")
+async def several(talk: Talk, items: list[str], lead_in: str, *, of_danger: bool = False) -> None:
+    """Each item is read by itself, in its turn; the round is recorded now. `of_danger`: what stood beside a danger."""
+    talk.act("emergency" if of_danger else "patrol")
     await talk.office.patrols.record(talk.speaker.person_id, "\n".join(items))
     taken = items[:_MOST]
     at = talk.locate(lead_in, None) if lead_in else Address()
@@ -94,7 +90,7 @@ async def several(talk: Talk, items: list[str], lead_in: str) -> None:
     for n, item in enumerate(taken):
         talk.later.append(("finding", item, talk.photo if n == 0 else ""))
     talk.photo_used = True
-    await talk.say("patrol.several", n=len(taken))
+    await talk.say("danger.beside" if of_danger else "patrol.several", n=len(taken))
     if len(items) > _MOST:
         await talk.say("patrol.too_many", n=_MOST, rest="\n".join(items[_MOST:]))
 
@@ -121,7 +117,7 @@ def _here(talk: Talk) -> Address:
 
 
 def _in_own_grid(talk: Talk, where: Address) -> Address:
-    grids = [d for d in talk.speaker.duties if d.grid_id is not None and d.role in _GOES_ROUND]
+    grids = [d for d in talk.speaker.duties if d.grid_id is not None and d.role in GOES_ROUND]
     if where.routable or where.estate or len(grids) != 1:
         return where
     return replace(where, grid_id=grids[0].grid_id, community_id=grids[0].community_id)

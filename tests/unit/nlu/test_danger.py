@@ -36,7 +36,12 @@ def test_who_is_believed(text: str, u: Understanding | None, now: bool, perhaps:
 
 
 @pytest.mark.parametrize(
-    "text", ["没啥意思了 药我都攒够了 今晚就走 谢谢你们这阵子", "Fire in my kitchen, smoke everywhere, please help"]
+    "text",
+    [
+        "没啥意思了 药我都攒够了 今晚就走 谢谢你们这阵子",
+        "Fire in my kitchen, smoke everywhere, please help",
+        "暖气片爆了，热水喷了我一身，烫着了",
+    ],
 )
 def test_where_the_reader_cannot_judge_the_net_is_not_overruled(text: str) -> None:
     assert EAR.hear(text, read(text, "thanks", 0.97, 0.001)).now

@@ -57,7 +57,31 @@ fire in my building|fire
 老人吸氧机停电了没氧了|
 呼吸机没电了 我妈喘不上来|
 孩子不见了 找了一个小时|
-我爸老年痴呆走丢了 天黑了还没找见""".splitlines()
+我爸老年痴呆走丢了 天黑了还没找见
+暖气片爆了，热水喷了我一身，烫着了|scald
+暖气管子裂了，热水呲得满屋子都是，孩子烫伤了|scald
+暖气片爆了往外喷热水|scald
+井里的热水管喷水，把人烫伤了|scald
+水管冻裂了，水往电表箱里流|live_water
+地下室进水了，配电箱泡在水里|live_water
+楼顶大冰块掉下来砸着人了|collapse
+电动车电池在楼道里冒烟|fire
+电瓶鼓包发烫滋滋响还冒白烟|fire
+雪把电线压断了，掉在路上|shock
+大雪压断高压线了，电线搭在雪地里|shock
+路面结冰，老人滑倒起不来了|medical
+燃气热水器一开就头晕|co
+煤气罐冻住了，拿火烤呢|gas""".splitlines()
+# What the reader took for an ordinary matter before: the net is not overruled in these.
+CERTAIN = (
+    "暖气片爆了，热水喷了我一身，烫着了",
+    "楼顶大冰块掉下来砸着人了",
+    "电动车电池在楼道里冒烟",
+    "雪把电线压断了，掉在路上",
+    "大雪压断高压线了，电线搭在雪地里",
+    "路面结冰，老人滑倒起不来了",
+    "燃气热水器一开就头晕",
+)
 
 LOOK_ALIKES = """\
 榆树上吊下来那种绿虫子 掉人脖领子里 妈呀
@@ -122,6 +146,20 @@ LOOK_ALIKES = """\
 这游戏把我打死三次了
 那部电影里楼塌了太假了
 跳楼价大甩卖
+暖气管爆了
+楼道暖气管爆了，热水哗哗往下流
+热水器忽冷忽热，烫着我了
+单元门口上头挂着一米长的冰溜子，随时要掉
+怕冰溜子掉下来砸着人
+冰块差点砸着人了
+电动车在楼道充电，怕电池冒烟
+去年电瓶冒烟了，今年还在楼道充
+网线断了没信号
+电线断了，家里没电
+路滑，前天有个老人滑倒起不来了，现在好了
+暖气片烫手，孩子别碰
+插座没电
+水表箱进水了
 Здравствуйте, в подъезде не горит свет уже неделю
 The street light is broken""".splitlines()
 
@@ -134,6 +172,12 @@ def test_danger_now_is_heard(line: str) -> None:
     assert danger.numbers
     if kind:
         assert danger.kind == kind
+
+
+@pytest.mark.parametrize("text", CERTAIN)
+def test_what_leaves_no_doubt_is_said_to(text: str) -> None:
+    danger = check(text)
+    assert danger is not None and danger.certain
 
 
 @pytest.mark.parametrize("text", LOOK_ALIKES)
