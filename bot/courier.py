@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,8 +15,9 @@ from bot.clock import Clock
 from bot.metrics import COURIER_LAG, SENT
 from bot.processes.leases import Alone, Desk
 from bot.processes.queues import LONGEST_PAUSE, outbox_heads, put_off, with_those_behind
+from bot.processes.sharing import SharedCommit
 from workflows.database import Database
-from workflows.models import Account, Outbound
+from workflows.models import Account, Base, Outbound
 from workflows.sign_in import without_links
 
 log = structlog.get_logger()
@@ -26,6 +27,21 @@ MAX_PAUSE = timedelta(minutes=10)
 LATE_SECONDS = 2.0  # an answer that takes longer than this holds nobody else up
 LANES = 16
 ROUND = 500  # chats in hand at once
+
+
+_OUTBOX, _ACCOUNTS = (Base.metadata.tables[model.__tablename__] for model in (Outbound, Account))
+_FINISH = (
+    update(_OUTBOX)
+    # Not what another process finished while this one was frozen or cut off: that is not undone.
+    .where(_OUTBOX.c.id == bindparam("row"), _OUTBOX.c.state == "waiting")
+    .values({name: bindparam(name) for name in ("state", "message_id", "error", "sent_at", "payload")})
+)
+_BLOCK = (
+    update(_ACCOUNTS)
+    .where(_ACCOUNTS.c.channel == bindparam("to"), _ACCOUNTS.c.chat_key == bindparam("chat"))
+    .values(blocked_at=bindparam("now"))
+)
+_Receipt = tuple[dict[str, Any], dict[str, Any] | None]  # what became of a row, and the chat that was closed to us
 
 
 class DeliveryError(Exception):
@@ -129,6 +145,7 @@ class Courier:
         self._looking = asyncio.Lock()
         self._busy: set[tuple[str, str]] = set()
         self._stopping = False
+        self._receipts = SharedCommit[_Receipt, None](self._recorded)
         self.wake = asyncio.Event()
         self.last_round: datetime | None = None
 
@@ -394,19 +411,25 @@ class Courier:
         self, row: Outbound, state: str, *, message_id: str | None = None, error: str = "", blocked: bool = False
     ) -> None:
         """Each row is recorded right after its own send: a crash between the two doubles at most one message."""
-        async with self._database.writing() as session:
-            kept = await self._waiting_still(session, row)
-            if kept is None:
-                return
-            kept.state, kept.message_id, kept.error = state, message_id, error[:500]
-            kept.payload = without_links(kept.payload)  # it has done its work, or never will
-            kept.sent_at = self._clock.now() if state == "sent" else None
-            if blocked:
-                account = (
-                    await session.execute(
-                        select(Account).where(Account.channel == row.channel, Account.chat_key == row.chat_key)
-                    )
-                ).scalar_one_or_none()
-                if account is not None:
-                    account.blocked_at = self._clock.now()
+        now = self._clock.now()
+        sent_at = now if state == "sent" else None
+        values = {
+            "row": row.id,
+            "state": state,
+            "message_id": message_id,
+            "error": error[:500],
+            "sent_at": sent_at,
+            "payload": without_links(row.payload),  # a link has done its work, or never will
+        }
+        closed = {"to": row.channel, "chat": row.chat_key, "now": now} if blocked else None
+        await self._receipts.do((values, closed))
         SENT.labels(row.channel, state).inc()
+
+    async def _recorded(self, receipts: Sequence[_Receipt]) -> Sequence[None]:
+        """Those of several chats in one commit."""
+        async with self._database.writing() as session:
+            await session.execute(_FINISH, [values for values, _ in receipts])
+            blocked = [closed for _, closed in receipts if closed is not None]
+            if blocked:
+                await session.execute(_BLOCK, blocked)
+        return [None] * len(receipts)

@@ -33,8 +33,9 @@ from bot.fetching import Fetch, Fetching
 from bot.matters import ReadPassage, read_passages
 from bot.metrics import TURN_SECONDS, TURNS
 from bot.processes.claims import Claims, NoOthers
-from bot.processes.postbox import Postbox, is_busy, savepoint, store
+from bot.processes.postbox import Postbox, is_busy, savepoint, store, store_all
 from bot.processes.queues import inbox_heads, put_off
+from bot.processes.sharing import SharedCommit
 from bot.storable import storable
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
 from workflows.database import Database, on_postgresql
@@ -180,14 +181,18 @@ class Inbox:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._shared = SharedCommit[Mapping[str, Any], bool](self._stored)
         self.arrived = asyncio.Event()
 
     async def receive(self, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]) -> bool:
-        """Store and commit. False when this update was stored before: a redelivery."""
-        async with self._database.writing() as session:
-            new = await self.put(session, channel, update_key, chat_key, update)
+        """Store and commit, together with what comes at the same time. False when it was stored before: a redelivery."""
+        new = await self._shared.do(self.arriving(channel, update_key, chat_key, update))
         self.arrived.set()
         return new
+
+    async def _stored(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[bool]:
+        async with self._database.writing() as session:
+            return await store_all(session, rows)
 
     async def put(
         self, session: AsyncSession, channel: str, update_key: str, chat_key: str, update: Mapping[str, Any]

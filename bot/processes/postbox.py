@@ -12,20 +12,29 @@ from contextlib import asynccontextmanager
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.processes.bell import INBOX, OUTBOX, ring
 from workflows.database import at_the_end, on_postgresql
-from workflows.models import Inbound, Outbound
+from workflows.models import Base, Inbound, Outbound
 from workflows.one_opening import InHand
 
 # A digest may go to a hundred thousand chats, and the server has room for some thousand locks: chats share this many.
 _DRAWERS = 512
 _BUBBLES, _IN, _OUT = 7231, 7232, 7233  # the kinds of lock, taken in this order
 _LOCK = text("SELECT pg_advisory_xact_lock(:kind, drawer) FROM unnest(CAST(:drawers AS int[])) AS drawer")
+_SAY = insert(Outbound).execution_options(render_nulls=True)  # one statement for all, whoever answers nobody too
 _BOX = "postbox"
+_OUTBOX_COLUMNS = frozenset(Base.metadata.tables[Outbound.__tablename__].columns.keys())
+
+_INBOX = Base.metadata.tables[Inbound.__tablename__]
+# Core's, not the ORM's: the answer is an id, or none where the update is known.
+_STORE_SQLITE, _STORE_POSTGRESQL = (
+    insert_on(_INBOX).on_conflict_do_nothing(index_elements=["channel", "update_key"]).returning(_INBOX.c.id)
+    for insert_on in (sqlite.insert, postgresql.insert)
+)
 
 Home = tuple[str, str]  # channel and key of a chat
 
@@ -43,22 +52,21 @@ async def lock_bubbles(session: AsyncSession, chat_key: str) -> None:
 
 async def store(session: AsyncSession, row: Mapping[str, Any]) -> bool:
     """Put an update into the inbox, in its place within its chat. False when it was there before: a redelivery."""
-    await _locked(session, _IN, [(row["channel"], row["chat_key"])])
-    new = await _stored(session, row)
-    if new:
+    return (await store_all(session, [row]))[0]
+
+
+async def store_all(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """`store` for several, in this order."""
+    await _locked(session, _IN, [(row["channel"], row["chat_key"]) for row in rows])
+    new = [await _stored(session, row) for row in rows]
+    if any(new):
         await ring(session, INBOX)
     return new
 
 
 async def _stored(session: AsyncSession, row: Mapping[str, Any]) -> bool:
-    insert = postgresql.insert if on_postgresql(session) else sqlite.insert
-    statement = (
-        insert(Inbound)
-        .values(**row)
-        .on_conflict_do_nothing(index_elements=["channel", "update_key"])
-        .returning(Inbound.id)
-    )
-    return (await session.execute(statement)).scalar_one_or_none() is not None
+    statement = _STORE_POSTGRESQL if on_postgresql(session) else _STORE_SQLITE
+    return (await session.execute(statement, row)).scalar_one_or_none() is not None
 
 
 class Postbox:
@@ -103,9 +111,14 @@ class Postbox:
             await ring(session, INBOX)
         if out:
             await _locked(session, _OUT, _homes(out))
-            session.add_all(out)
-            await session.flush()
+            await session.execute(_SAY, [_columns(row) for row in out])  # nobody asks for their ids here
             await ring(session, OUTBOX)
+
+
+def _columns(row: Outbound) -> dict[str, Any]:
+    """What was given; the rest has its defaults. The same columns for all, so that they go in one statement."""
+    given = {name: value for name, value in vars(row).items() if name in _OUTBOX_COLUMNS}
+    return {"inbound_id": None, "resend": True, **given}
 
 
 def _homes(rows: Sequence[Outbound]) -> set[Home]:

@@ -359,8 +359,8 @@ async def test_while_the_database_is_away_nothing_ends_and_afterwards_all_is_del
         async with whole() as session:
             yield session
 
-    reading, writing = database.reading, database.writing
-    monkeypatch.setattr(database, "reading", lambda: sometimes(reading))
+    reading, writing = database.glancing, database.writing
+    monkeypatch.setattr(database, "glancing", lambda: sometimes(reading))
     monkeypatch.setattr(database, "writing", lambda: sometimes(writing))
     async with at_work(carrier):
         await delivered(messenger, 2)
