@@ -51,4 +51,4 @@ async def put_back(session: AsyncSession, letter: str) -> None:
         raise NoSuchLetter(letter)
     row.state, row.attempts, row.retry_at = "waiting", 0, None
     if isinstance(row, Outbound):
-        row.unsure_since = None  # whoever puts it back wants it sent, whatever became of it before
+        row.unsure_since, row.parts_arrived = None, 0  # whoever puts it back wants it sent, whatever became of it

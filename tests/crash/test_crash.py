@@ -29,6 +29,7 @@ def test_five_kills_lose_and_double_nothing(left: tuple[list[Row], Tables]) -> N
     assert (verdict.kills, verdict.lost, verdict.doubled) == (5, 0, 0)
     assert (verdict.out_of_order, verdict.unclocked) == (0, 0)
     assert verdict.accepted > 30 and verdict.cases > 3 and verdict.replies > 50
+    assert verdict.pictures > 0 and verdict.files > 0
 
 
 # ---- each of these breaks one promise by hand; the checker must see it
@@ -78,6 +79,29 @@ def _a_reply_comes_twice_without_a_kill(journal: list[Row], kept: Tables) -> Non
     journal.insert(at + 1, journal[at] | {"n": 10**6})
 
 
+def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables) -> None:
+    """Two chats each get again, in the next life, what they got right before the kill."""
+    kill = [n for n, line in enumerate(journal) if line["kind"] == "kill"][2]
+    began = next(n for n in range(kill, len(journal)) if journal[n]["kind"] == "start")
+    last: dict[int, Row] = {}
+    for line in journal[:kill]:
+        if line["kind"] == "call" and line["chat"]:
+            last[line["chat"]] = line
+    told = [line for line in last.values() if line["method"] == "sendMessage" and line["answer"] == "ok"][-2:]
+    journal[began + 1 : began + 1] = [line | {"n": 10**6} for line in told]
+
+
+def _a_picture_never_arrives(journal: list[Row], kept: Tables) -> None:
+    """A digest's picture, or one that a resident sent and the grid worker should see."""
+    call = next(line for line in journal if line["kind"] == "call" and line["method"] == "sendPhoto" and line["taken"])
+    journal[:] = [line for line in journal if line.get("message_id") != call["message_id"]]
+
+
+def _a_voice_is_lost(_: list[Row], kept: Tables) -> None:
+    voice = next(row for row in kept["inbox"] if "voice" in row["update"].get("message", {}))
+    kept["inbox"].remove(voice)
+
+
 def _replies_change_places(journal: list[Row], kept: Tables) -> None:
     secretary = [n for n, line in enumerate(journal) if line["kind"] == "call" and line["chat"] == 9001]
     first, second = secretary[0], secretary[1]
@@ -117,6 +141,9 @@ BROKEN: list[tuple[Callable[[list[Row], Tables], None], str]] = [
     (_a_reply_never_arrives, "lost"),
     (_a_reply_is_given_up, "lost"),
     (_a_reply_comes_twice_without_a_kill, "doubled"),
+    (_a_kill_doubles_two_replies, "doubled"),
+    (_a_picture_never_arrives, "lost"),
+    (_a_voice_is_lost, "lost"),
     (_replies_change_places, "out_of_order"),
     (_a_later_update_is_handled_first, "out_of_order"),
     (_a_clock_stands_still, "unclocked"),

@@ -315,6 +315,21 @@ async def test_a_digest_that_was_on_its_way_at_a_kill_is_not_sent_twice_and_an_a
     assert messenger.taken[1:] == [("1", "digest")]  # an operator may want it after all
 
 
+async def test_the_parts_of_a_message_are_recorded_as_they_arrive_and_forgotten_where_it_is_put_back(
+    database: Database,
+) -> None:
+    await put(database, ("1", "long"))
+    carrier = courier(database, Messenger(Rejected("its second part")))
+    [row] = await rows(database)
+    await carrier.part_arrived(row, 1)
+    assert (await rows(database))[0].parts_arrived == 1
+    await carrier.drain()
+    async with database.writing() as session:
+        await dead_letters.put_back(session, f"out-{row.id}")
+    [row] = await rows(database)
+    assert (row.state, row.parts_arrived) == ("waiting", 0)
+
+
 async def test_a_digest_that_surely_did_not_arrive_is_sent_again(database: Database) -> None:
     await put(database, ("1", "digest"), resend=False)
     messenger = Messenger(TryLater(0.01))

@@ -1,5 +1,6 @@
 """Who is next, on both kinds of database: whoever may go is found however many wait that may not."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from sqlalchemy.sql import Select
 
 from bot.clock import ManualClock
 from bot.courier import Courier, Pace, TryLater
+from bot.processes.claims import NoOthers
 from bot.processes.queues import inbox_heads, outbox_heads, put_off
+from bot.turn import BATCH, Inbox, Turns
 from tests.unit.bot.test_courier import Messenger, world
 from workflows.database import Database
 from workflows.models import Inbound, Outbound
@@ -145,3 +148,19 @@ async def _plan(database: Database, heads: Select[Inbound] | Select[Outbound]) -
     async with database.reading() as session:
         words = str(heads.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
         return "\n".join(str(row[-1]) for row in await session.execute(text(how + words.replace(":", "\\:"))))
+
+
+async def test_hundreds_of_photos_on_their_way_keep_nobody_s_words_waiting(database: Database) -> None:
+    async def never(_: Inbound) -> dict[str, Any] | None:
+        await asyncio.Event().wait()
+        return None
+
+    await fill(database, Inbound, [incoming(f"photo {n}", n) for n in range(BATCH * 8 + 1)])
+    await fill(database, Inbound, [incoming("words", 1) | {"channel": "other"}])
+    clock = ManualClock(NOON)
+    not_asked: Any = None  # nobody reads or handles here
+    turns = Turns(database, not_asked, Inbox(database, clock), not_asked, clock, not_asked, {"test": never}, NoOthers())
+    try:
+        assert [row.chat_key for row in await turns._next()] == ["words"]
+    finally:
+        await turns._fetching.close()

@@ -138,6 +138,21 @@ async def test_what_has_arrived_of_a_long_message_is_not_sent_again(tmp_path: Pa
     assert [call.text[0] for call in session.calls] == ["一", "二", "二"]
 
 
+async def test_what_had_arrived_of_a_long_message_before_a_kill_is_not_sent_again(tmp_path: Path) -> None:
+    bot, session = bot_with(ok(SENT), ok(SENT), ok(SENT))
+    message = row("SendMessage", {"text": "\n".join(word * 4096 for word in "一二三")})
+
+    async def kills_at_the_second(_: Outbound, parts: int) -> None:
+        message.parts_arrived = parts  # as the courier records it
+        if parts == 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await TelegramMessenger(bot, tmp_path, kills_at_the_second).deliver(message)
+    await TelegramMessenger(bot, tmp_path).deliver(message)
+    assert [call.text[0] for call in session.calls] == ["一", "二", "三"]
+
+
 async def test_a_rejected_part_is_forgotten_so_that_another_try_starts_anew(tmp_path: Path) -> None:
     bot, session = bot_with(ok(SENT), refused(400, "Bad Request: chat not found"), ok(SENT))
     messenger = TelegramMessenger(bot, tmp_path)
