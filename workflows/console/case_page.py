@@ -73,13 +73,19 @@ async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
     return CasePage(
         view=view,
         row=row_of(case, office.now, office.rules, office.directory),
-        words=mask_id(case.text) if relations & _RING else mask(case.text),
+        words=_words(case, view, relations),
         lines=lines,
         waiting=await _waiting(office, case, relations) if relations & _NAMED else (),
         named=bool(relations & _NAMED),
         whistles=await _whistles(office, case),
         relations=relations,
     )
+
+
+def _words(case: Case, view: CaseView, relations: frozenset[Relation]) -> str:
+    """The reporters' words, masked; what was said in confidence only for those who must know."""
+    words = f"（报事人要求保密，不要外传）{view.own_words}" if view.own_words and relations & _NAMED else case.text
+    return mask_id(words) if relations & _RING else mask(words)
 
 
 async def staff_relations(office: Office, viewer: Viewer, case: Case) -> frozenset[Relation]:
@@ -103,8 +109,9 @@ async def photo_of(office: Office, viewer: Viewer, photo_id: str) -> None:
     photo = await office.session.get(Media, photo_id)
     if photo is None or photo.case_id is None:
         raise CaseNotFound(photo_id)
-    relations = await staff_relations(office, viewer, await office.file.case(photo.case_id, lock=False))
-    if is_voice(photo_id) and not relations & _NAMED:
+    case = await office.file.case(photo.case_id, lock=False)
+    relations = await staff_relations(office, viewer, case)
+    if (is_voice(photo_id) or await office.file.in_confidence(case)) and not relations & _NAMED:
         raise CaseNotFound(photo_id)
 
 
