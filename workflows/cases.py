@@ -268,13 +268,16 @@ class Cases:
 
         Raises:
             CaseNotFound: no such case of theirs.
+            NotPossible: it is closed.
         """
         case, reporter = await self._reported(person_id, case_id)
         if not reporter.confidential:
             reporter.confidential, reporter.own_words = True, _own_words(case.text, address_of(case))
             case.text = confidence.WITHHELD
             self._hide_place(case, address_of(case))
-            await self._file.session.flush()
+            role = await self._file.authorise(person_id, case, Action.RELOCATE)
+            place = told_of_place(case)  # the row must follow from its events
+            await self._file.move(case, Action.RELOCATE, by=person_id, role=role, data=place)
             circle = await self._file.people.circle(case)
             self._file.tell_each(circle, case, NoticeKind.ADDED, what="confidential", text="")
         return await self._file.view(case)
@@ -426,6 +429,11 @@ class Cases:
         case.estate_text, case.building_text = address.estate[:80], address.building[:40]
         case.unit_text, case.room_text, case.place_text = address.unit[:40], address.room[:40], address.place[:200]
         note = address.sentence()
+        secret = await self._file.in_confidence(case)
+        if secret:
+            secret[0].own_words = f"{secret[0].own_words}\n地点：{note}"[:4000]
+            self._hide_place(case, address)
+            note = ""
         data = told_of_place(case)
         await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note, data=data)
         if self._file.held_elsewhere(case):
@@ -437,16 +445,17 @@ class Cases:
     async def _hand_over(self, case: Case, person_id: int, role: Relation, before: Sequence[Colleague]) -> None:
         """To those of the right place, who see it for the first time; those of the wrong one are told, and are rid of it."""
         case.verified, case.paused_at = False, None
-        self._about(case)
+        await self._about(case)
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
         now = {colleague.person_id for colleague in await self._file.people.at_rung(case, Rung(case.rung))}
         rid = [colleague for colleague in before if colleague.person_id not in now]
         self._file.tell_each(rid, case, NoticeKind.CLOSED, how="elsewhere")
 
-    def _about(self, case: Case) -> None:
-        """Whom its words complain about, where it is now."""
-        about = conflict.about(case.category, case.text)
+    async def _about(self, case: Case) -> None:
+        """Whom its words complain about, where it is now; also those that are kept in confidence."""
+        secret = [reporter.own_words for reporter in await self._file.in_confidence(case)]
+        about = conflict.about(case.category, "\n".join([case.text, *secret]))
         property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
         case.about_unit_id = property_id if about.property else None
         case.about_committee, case.about_grid = about.committee, about.grid
@@ -462,7 +471,7 @@ class Cases:
                 text="",
             )
             return
-        self._about(case)
+        await self._about(case)
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
 

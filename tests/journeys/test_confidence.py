@@ -5,6 +5,7 @@ import pytest
 from tests.journeys.test_console import signed_in
 from tests.town import Town
 from workflows.models import Case, CaseEvent, Correction, Outbound, Reporter
+from workflows.recount import read
 
 pytestmark = [pytest.mark.journey, pytest.mark.rasa]
 
@@ -85,3 +86,26 @@ async def test_a_wish_before_the_place_is_known_is_kept(town: Town) -> None:
     assert not any(
         "麻将" in str(row.payload) for row in await town.rows(Outbound, Outbound.chat_key == town.chat("td-property"))
     )
+
+
+async def test_a_complaint_about_the_grid_worker_never_reaches_her_however_it_is_corrected(town: Town) -> None:
+    await town.says("td-resident", "我要举报网格员白小燕，态度恶劣，骂人，从来不露面，千万别说是我说的")
+    case = await town.only_case()
+    assert case.about_grid
+    await town.taps("td-resident", "改地点")
+    await town.says("td-resident", "富邦小区3号楼2单元")
+    await town.passes(hours=30)
+    case = await town.only_case()
+    assert case.about_grid and case.building_text == ""
+    assert not any(case.number in bubble.text for bubble in await town.bubbles("td-grid"))
+    assert "白小燕" not in case.text
+    await town.keeps_its_promises()
+
+
+async def test_the_row_follows_from_its_history_when_secrecy_was_asked_for_later(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼2单元楼上302天天半夜打麻将吵得睡不着")
+    await town.says("td-resident", "别说是我说的")
+    case = await town.only_case()
+    async with town.app.database.reading() as session:
+        (story,) = await read(session, [case.community_id], town.app.rules)
+    assert story.where == (case.estate_text, case.building_text, case.place_text) == ("富邦小区", "", "")
