@@ -163,7 +163,7 @@ class Announcer:
                 return [
                     *first,
                     *((_VOICE, [], voice) for voice in voices),
-                    *(("现场照片", [], p) for p in view.photos[-3:]),
+                    *(("现场照片", [], p) for p in _photos_for(view, notice.capacity)[-3:]),
                 ]
             case NoticeKind.HELP:
                 text, rows = cards.staff_card(
@@ -232,6 +232,7 @@ class Announcer:
             "add": f"居民补充：{text}" if text else _without_words(notice),
             "urge": f"居民催办：{text}",
             "behalf": f"居民说，这件事是{text}。",
+            "confidential": say("confidential.card"),
             "ring": f"上门前请先打：{notice.data.get('text', '')}",
             "corrected": "居民更正了类别或地点，请留意。",
             "head": f"楼栋长说：{text}",
@@ -429,6 +430,11 @@ async def _as_whom(office: Office, notice: Notice) -> str:
     if notice.case_id is None or notice.capacity in ("", "reporter"):
         return ""
     return capacity_line(notice.capacity, await office.people.posts(notice.to), office.directory)
+
+
+def _photos_for(view: CaseView, capacity: str) -> Sequence[str]:
+    """The reporters' photos; where secrecy was asked for, only those who must know see them."""
+    return view.own_photos if view.confidential and capacity in cards.LISTENERS else view.photos
 
 
 def _without_words(notice: Notice) -> str:

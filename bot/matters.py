@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nlu.danger import Ear, Heard
-from nlu.passages import ANNOUNCES, MOST, Passage, passages
+from nlu.passages import ANNOUNCES, MOST, Passage, listed, passages, sentences
 from nlu.safety import check
 from nlu.understanding import REQUEST_INTENTS, Understander, Understanding
 from workflows.policy.duplicates import ALIKE
@@ -13,6 +13,9 @@ from workflows.policy.duplicates import ALIKE
 # How sure the reader must be of a passage by itself, by what sets the passage apart from the others.
 _ANNOUNCED, _PLACED, _SECONDED, _BARE = 0.5, 0.75, 0.6, 0.95
 _SHORTEST_BARE = 5
+_STORY = 120  # letters
+_MOST_OF_A_STORY, _MOST_PROPOSED = 24, 3
+_OF_A_STORY = 0.9
 _DOUBTFUL = 0.7  # the whole is read less surely than this: it may hold more than one thing
 # "物业也不管" beside a matter is an aside (code book 13), however it is announced.
 _ASIDE = re.compile(
@@ -63,9 +66,29 @@ async def read_passages(reader: Understander, text: str, whole: Understanding) -
         NluUnavailable: as the reader.
     """
     cut = passages(text)
-    if len(cut) < 2 or len(cut) > MOST or not _may_be_several(text, cut, whole):
+    if is_story(text, whole):
+        cut = [Passage(one, begins_sentence=True) for one in sentences(text)][:_MOST_OF_A_STORY]
+    elif len(cut) < 2 or len(cut) > MOST or not _may_be_several(text, cut, whole):
         return ()
     return tuple([ReadPassage(one, await reader.understand(one.text)) for one in cut])
+
+
+def is_story(text: str, whole: Understanding) -> bool:
+    """Whether a text is so long and so unclear as a whole that its matter is looked for sentence by sentence."""
+    sure = whole.intent in REQUEST_INTENTS and whole.confidence >= _DOUBTFUL
+    return len(text) >= _STORY and not sure and not listed(text)[1]
+
+
+def of_a_story(read: Sequence[ReadPassage]) -> list[Matter]:
+    """What the sentences of a story complain of, surest first, one of each kind; three at most."""
+    best: dict[str, ReadPassage] = {}
+    for one in read:
+        if one.u.intent not in REQUEST_INTENTS - _ASIDES or one.u.confidence < _OF_A_STORY:
+            continue
+        if one.u.intent not in best or best[one.u.intent].u.confidence < one.u.confidence:
+            best[one.u.intent] = one
+    surest = sorted(best.values(), key=lambda one: -one.u.confidence)[:_MOST_PROPOSED]
+    return [Matter(one.u, [one.text], sure=False) for one in surest]
 
 
 def _may_be_several(text: str, cut: Sequence[Passage], whole: Understanding) -> bool:

@@ -182,6 +182,9 @@ class CaseView:
     consent: bool = False  # whether the grid worker may know for whom it was reported
     unnamed: tuple[tuple[int, str], ...] = ()  # (who said it, a name): not to be read by others, nobody has agreed
     ring: str = ""  # whom to ring before coming, in the reporter's words
+    confidential: bool = False  # somebody who waits for it has asked for secrecy; `text` and `photos` are withheld then
+    own_words: str = ""  # what they said, for those who must know alone
+    own_photos: tuple[str, ...] = ()
     result_photos: tuple[str, ...] = ()  # of the repair: by those who reported it or looked, never the reporter's own
     proposed: str = ""  # whose it is, by the department that refused it last
     refused_by: tuple[int, ...] = ()  # departments that have refused it
@@ -327,6 +330,8 @@ class CaseFile:
             )
         ).all()
         every = tuple(one for one, _ in media if not is_voice(one))
+        secret = await self.in_confidence(case)
+        shown = () if secret else every
         voices = {one: heard for one, heard in media if is_voice(one)}
         repair = await self._result_photos(case) if case.result_kind == "done" else ()
         holder = self.directory.unit(case.holder_unit_id) if case.holder_unit_id is not None else None
@@ -364,11 +369,14 @@ class CaseFile:
             result=mask(case.result),
             result_kind=case.result_kind,
             reporters=reporters,
-            photos=every,
+            photos=shown,
+            confidential=bool(secret),
+            own_words="\n".join(one.own_words for one in secret),
+            own_photos=every if secret else (),
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
-            on_behalf_of=mask(first.on_behalf_of) if first else "",
+            on_behalf_of=mask(first.on_behalf_of) if first and not secret else "",
             consent=first.consent if first else False,
             ring=first.ring if first else "",
             unnamed=tuple((row.person_id, row.on_behalf_of) for row in said if row.on_behalf_of and not row.consent),
@@ -376,11 +384,18 @@ class CaseFile:
             unheard=sum(heard is None for heard in voices.values()),
             result_photos=repair,
             proactive=case.proactive,
-            facts=await FactsOf(self.session, self.directory).read(case, every, repair),
+            facts=await FactsOf(self.session, self.directory).read(case, shown, repair),
             proposed=await self._proposed(case) if case.refusals else "",
             refused_by=await self._refused_by(case) if case.refusals else (),
             **(await self._whistle(case) if Rung(case.rung) is Rung.DEPARTMENT else {}),
         )
+
+    async def in_confidence(self, case: Case) -> Sequence[Reporter]:
+        """Those of its reporters who have asked for secrecy, whether or not they still wait."""
+        rows = await self.session.execute(
+            select(Reporter).where(Reporter.case_id == case.id, Reporter.confidential.is_(True)).order_by(Reporter.id)
+        )
+        return rows.scalars().all()
 
     async def _result_photos(self, case: Case) -> tuple[str, ...]:
         """What the last report of a result, and whoever looked afterwards, has shown."""

@@ -12,7 +12,8 @@ from workflows.models import Case, CaseEvent, Correction, Media, Reporter
 from workflows.notices import Notice, NoticeKind
 from workflows.one_opening import alone_at
 from workflows.people import Colleague
-from workflows.policy import conflict, duplicates
+from workflows.policy import confidence, conflict, duplicates
+from workflows.policy.conflict import About
 from workflows.policy.lifecycle import CLOSED, Action, NotPossible, Rung, Status
 from workflows.policy.permissions import NotAllowed, Relation, Role
 from workflows.policy.places import Address
@@ -47,6 +48,7 @@ class NewReport:
     understood: str = ""  # what the NLU made of it, where a person chose another category
     confidence: float = 0.0
     extra: dict[str, str] = field(default_factory=dict)  # what the history keeps beside it
+    confidential: bool = False  # nobody outside the circle may learn who said it
     urgent: bool = False  # a pipe has burst: whoever works on it is told at any hour
     recurrence_of: int | None = None  # id of the case that was solved, and is back
     opened_by: int | None = None  # a colleague who opened it for the reporter, in `capacity`
@@ -72,13 +74,16 @@ class Cases:
 
     async def open(self, report: NewReport) -> CaseView:
         """Open a case: numbered, held by somebody, on the clock, before those who work on it."""
-        address = report.address
         about = conflict.about(report.category, report.text)
+        address, text = report.address, report.text
+        if report.confidential:
+            address = confidence.public_place(address, of_people=confidence.about_people(report.category, about))
+            text = confidence.WITHHELD
         case = Case(
             community_id=address.community_id or report.community_id,
             number="",
             category=report.category,
-            text=report.text,
+            text=text,
             estate_id=address.estate_id,
             building_id=address.building_id,
             grid_id=address.grid_id,
@@ -102,7 +107,7 @@ class Cases:
         data |= report.extra
         if report.proactive:
             data["proactive"] = True
-        if report.on_behalf_of:
+        if report.on_behalf_of and not report.confidential:
             data["on_behalf_of"], data["consent"] = report.on_behalf_of, report.consent
         await self._file.open(case, report.opened_by or report.person_id, role, data)
         self._file.session.add(
@@ -113,11 +118,13 @@ class Cases:
                 first=True,
                 on_behalf_of=report.on_behalf_of,
                 consent=report.consent,
+                confidential=report.confidential,
+                own_words=_own_words(report.text, report.address) if report.confidential else "",
                 joined_at=self._file.now,
             )
         )
         await self.attach(case.id, report.photos)
-        if report.understood and report.understood != report.category:
+        if report.understood and report.understood != report.category and not report.confidential:
             self._correction(case, report.text, report.understood, report.category, report.person_id, Relation.REPORTER)
         await self._file.session.flush()
         await self._file.card(case, urgent=report.urgent)
@@ -265,6 +272,41 @@ class Cases:
             raise CaseNotFound(case_id)
         return case, reporter
 
+    async def keep_in_confidence(self, person_id: int, case_id: int) -> CaseView:
+        """From now on nobody outside the circle sees what they said; cards that went out before cannot be called back.
+
+        Raises:
+            CaseNotFound: no such case of theirs.
+            NotPossible: it is closed.
+        """
+        case, reporter = await self._reported(person_id, case_id)
+        if not reporter.confidential:
+            reporter.confidential, reporter.own_words = True, _own_words(case.text, address_of(case))
+            case.text = confidence.WITHHELD
+            self._hide_place(case, address_of(case))
+            role = await self._file.authorise(person_id, case, Action.RELOCATE)
+            place = told_of_place(case)  # the row must follow from its events
+            await self._file.move(case, Action.RELOCATE, by=person_id, role=role, data=place)
+            circle = await self._file.people.circle(case)
+            self._file.tell_each(circle, case, NoticeKind.ADDED, what="confidential", text="")
+        return await self._file.view(case)
+
+    def _hide_place(self, case: Case, address: Address) -> None:
+        about = About(case.about_unit_id is not None, case.about_committee, case.about_grid)
+        shown = confidence.public_place(address, of_people=confidence.about_people(case.category, about))
+        case.building_text, case.unit_text, case.room_text = shown.building[:40], shown.unit[:40], shown.room[:40]
+        case.place_text = shown.place[:200]
+        if not shown.building:
+            case.building_id = None
+
+    async def _apart(self, case: Case, person_id: int, text: str) -> str:
+        """The words as the record may hold them: those of somebody who asked for secrecy go to the circle alone."""
+        for reporter in await self._file.in_confidence(case):
+            if reporter.person_id == person_id and confidence.public_note(text) != text:
+                reporter.own_words = f"{reporter.own_words}\n{text}".strip()[:4000]
+                return confidence.public_note(text)
+        return text
+
     async def _note(self, case: Case, text: str, what: str) -> None:
         """To those who have the case now, where they are near enough to be told."""
         if Rung(case.rung) in (Rung.GRID_BRANCH, Rung.COMMUNITY) and case.closed_at is None:
@@ -300,6 +342,8 @@ class Cases:
         """
         case = await self._file.case(case_id)
         role = await self._file.authorise(person_id, case, Action.ADD)
+        secret = {reporter.person_id for reporter in await self._file.in_confidence(case)}
+        text = await self._apart(case, person_id, text)
         waiting = Status(case.status) is Status.WAITING_FOR_RESIDENT
         data = {"photos": list(photos)} if photos else {}
         action = Action.SUPPLY if waiting else Action.ADD
@@ -312,7 +356,9 @@ class Cases:
         if waiting:
             await self._file.card(case, reason="supplied")
         else:
-            self._file.tell_each(there, case, NoticeKind.ADDED, what="add", text=text, photos=list(photos))
+            self._file.tell_each(
+                there, case, NoticeKind.ADDED, what="add", text=text, photos=[] if person_id in secret else list(photos)
+            )
         return await self._file.view(case)
 
     async def urge(self, person_id: int, case_id: int, text: str) -> CaseView:
@@ -324,6 +370,7 @@ class Cases:
         """
         case = await self._file.case(case_id)
         role = await self._file.authorise(person_id, case, Action.URGE)
+        text = await self._apart(case, person_id, text)
         await self._file.move(case, Action.URGE, by=person_id, role=role, note=text)
         rung = Rung(case.rung)
         there = await self._file.people.at_rung(case, rung)
@@ -345,6 +392,7 @@ class Cases:
         waiting = await self._file.reporters(case)
         action = Action.LEAVE if any(r.person_id != person_id for r in waiting) else Action.WITHDRAW
         role = await self._file.authorise(person_id, case, action)
+        note = await self._apart(case, person_id, note)
         there = await self._file.people.at_rung(case, Rung(case.rung))
         await self._file.move(case, action, by=person_id, role=role, note=note)
         for reporter in waiting:
@@ -390,6 +438,11 @@ class Cases:
         case.estate_text, case.building_text = address.estate[:80], address.building[:40]
         case.unit_text, case.room_text, case.place_text = address.unit[:40], address.room[:40], address.place[:200]
         note = address.sentence()
+        secret = await self._file.in_confidence(case)
+        if secret:
+            secret[0].own_words = f"{secret[0].own_words}\n地点：{note}"[:4000]
+            self._hide_place(case, address)
+            note = ""
         data = told_of_place(case)
         await self._file.move(case, Action.RELOCATE, by=person_id, role=role, note=note, data=data)
         if self._file.held_elsewhere(case):
@@ -401,16 +454,17 @@ class Cases:
     async def _hand_over(self, case: Case, person_id: int, role: Relation, before: Sequence[Colleague]) -> None:
         """To those of the right place, who see it for the first time; those of the wrong one are told, and are rid of it."""
         case.verified, case.paused_at = False, None
-        self._about(case)
+        await self._about(case)
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
         now = {colleague.person_id for colleague in await self._file.people.at_rung(case, Rung(case.rung))}
         rid = [colleague for colleague in before if colleague.person_id not in now]
         self._file.tell_each(rid, case, NoticeKind.CLOSED, how="elsewhere")
 
-    def _about(self, case: Case) -> None:
-        """Whom its words complain about, where it is now."""
-        about = conflict.about(case.category, case.text)
+    async def _about(self, case: Case) -> None:
+        """Whom its words complain about, where it is now; also those that are kept in confidence."""
+        secret = [reporter.own_words for reporter in await self._file.in_confidence(case)]
+        about = conflict.about(case.category, "\n".join([case.text, *secret]))
         property_id = self._file.directory.property_of(case.estate_id) if case.estate_id is not None else None
         case.about_unit_id = property_id if about.property else None
         case.about_committee, case.about_grid = about.committee, about.grid
@@ -426,7 +480,7 @@ class Cases:
                 text="",
             )
             return
-        self._about(case)
+        await self._about(case)
         await self._file.start_again(case, by=person_id, role=role)
         await self._file.card(case, reason="corrected")
 
@@ -449,6 +503,7 @@ class Cases:
                 raise NotPossible(Status(case.status), action)
             return await self.reopen(person_id, case_id, reason)
         role = await self._file.authorise(person_id, case, action)
+        reason = await self._apart(case, person_id, reason)
         solver, solver_unit = Rung(case.rung), case.holder_unit_id
         objected = case.result_kind == "unfounded"
         await self._file.move(case, action, by=person_id, role=role, note=reason, data={"verdict": verdict})
@@ -516,12 +571,13 @@ class Cases:
                 address_of(before),
                 photos=tuple(photos),
                 recurrence_of=before.id,
+                confidential=any(one.person_id == person_id for one in await self._file.in_confidence(before)),
                 extra={"recurrence_of": before.number},
             )
         )
         solver = Rung(before.solved_at_rung or before.rung)
         new = await self._file.case(view.id)
-        await self._to_solver(new, solver, before.holder_unit_id, text, "again")
+        await self._to_solver(new, solver, before.holder_unit_id, await self._apart(new, person_id, text), "again")
         return view
 
     async def _to_solver(self, case: Case, solver: Rung, solver_unit: int | None, text: str, verdict: str) -> None:
@@ -552,6 +608,8 @@ class Cases:
         """
         view = await self.add(person_id, case_id, text, photos)
         case = await self._file.case(case_id)
+        if person_id in {reporter.person_id for reporter in await self._file.in_confidence(case)}:
+            text = confidence.public_note(text)
         said = await self._file.session.execute(
             select(CaseEvent.rung, CaseEvent.holder_unit_id)
             .where(
@@ -582,6 +640,7 @@ class Cases:
         role = await self._file.authorise(person_id, case, Action.REOPEN)
         if late:
             raise NotPossible(Status(case.status), Action.REOPEN)
+        reason = await self._apart(case, person_id, reason)
         solver, solver_unit = Rung(case.rung), case.holder_unit_id
         await self._file.move(case, Action.REOPEN, by=person_id, role=role, note=reason)
         if withdrawn:
@@ -662,3 +721,9 @@ def address_of(case: Any) -> Address:
         grid_id=case.grid_id,
         community_id=case.community_id,
     )
+
+
+def _own_words(text: str, address: Address) -> str:
+    """What somebody said and where, for those who must know."""
+    where = address.sentence()
+    return f"{text}\n地点：{where}"[:4000] if where else text[:4000]

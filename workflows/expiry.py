@@ -201,7 +201,7 @@ class Expiry:
     async def _around(self, ids: Sequence[int]) -> None:
         """What else was written about these cases."""
         run = self._session.execute
-        await run(update(Reporter).where(Reporter.case_id.in_(ids)).values(on_behalf_of="", ring=""))
+        await run(update(Reporter).where(Reporter.case_id.in_(ids)).values(on_behalf_of="", ring="", own_words=""))
         await run(update(Whistle).where(Whistle.case_id.in_(ids)).values(reason="", answer="", proposed_owner=""))
         # A precedent stays one: whose such a matter is, where, and who had refused it.
         await run(update(Ruling).where(Ruling.case_id.in_(ids)).values(text="", reason=""))

@@ -84,6 +84,8 @@ class Merging(Acting):
                     person_id=reporter.person_id,
                     on_behalf_of=reporter.on_behalf_of,
                     consent=reporter.consent,
+                    confidential=reporter.confidential,
+                    own_words=reporter.own_words,
                     joined_at=self._file.now,
                 )
             )

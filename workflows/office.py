@@ -1,6 +1,7 @@
 """One transaction's use cases, wired together: what a turn or a tick works with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from workflows.merging import Merging
 from workflows.notices import Notice
 from workflows.patrols import Patrols
 from workflows.people import People
+from workflows.policy.permissions import Relation
 from workflows.refusals import Refusals
 from workflows.rulings import Rulings
 from workflows.sign_in import SignIns
@@ -59,7 +61,11 @@ class Office:
             CaseNotFound: there is none that they may see.
         """
         case = await self.file.seen_by(person_id, case_id)
-        return await self.file.view(case), await self.file.history(case)
+        lines = await self.file.history(case)
+        secret = {one.person_id for one in await self.file.in_confidence(case)}
+        if secret and person_id not in {*secret, *(one.person_id for one in await self.people.circle(case))}:
+            lines = [replace(line, note="") if line.capacity == Relation.REPORTER else line for line in lines]
+        return await self.file.view(case), lines
 
     def follow_ups(self, others: Mapping[str, Handler] | None = None) -> FollowUps:
         """What is due; `others` handle kinds that are not about a case."""

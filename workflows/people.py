@@ -159,6 +159,13 @@ class People:
         out = await self.excluded(case)
         return [colleague for colleague in found if colleague.person_id not in out]
 
+    async def circle(self, case: Case) -> list[Colleague]:
+        """Who must know of a confidential case: the grid's two and the community's office, without those it is about."""
+        near = await self.holders(Role.GRID_WORKER, Role.BRANCH_SECRETARY, grid_id=case.grid_id) if case.grid_id else []
+        found = [*near, *await self.holders(*OFFICE_ROLES, community_id=case.community_id)]
+        out = await self.excluded(case)
+        return [colleague for colleague in found if colleague.person_id not in out]
+
     async def witnesses(self, case: Case) -> list[Colleague]:
         """Who looks on the spot whether it is done: the grid worker, else the branch secretary, else the office."""
         found = await self.at_rung(case, Rung.GRID_BRANCH)

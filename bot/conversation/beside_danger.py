@@ -1,6 +1,5 @@
 """What a message reports beside a danger: the danger was answered first, and the rest is entered as ever."""
 
-from bot.conversation.resident import matters
 from bot.conversation.safety import OF_DANGER
 from bot.conversation.staff import patrol
 from bot.conversation.talk import Talk
@@ -22,7 +21,7 @@ async def also(talk: Talk, text: str, kind: str) -> None:
         return
     told = [Matter(one.u, [one.text]) for one in rest if _surely_another(one, crying, kind)]
     if told:
-        matters.wait(talk, told, talk.locate(text, talk.alone).of_estate(), at_once=True)
+        talk.dialogue.wait(told, talk.locate(text, talk.alone).of_estate(), at_once=True)
         await talk.say("danger.beside", n=len(told))
 
 

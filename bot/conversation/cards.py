@@ -255,7 +255,8 @@ def option_line(view: CaseView) -> str:
 
 def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, head: str = "") -> tuple[str, Rows]:
     """A case for those who work on it at its rung, with what they may do now."""
-    words = mask_id(view.text) if capacity in ("grid_worker", "branch_secretary") else mask(view.text)
+    told = view.unsaid(view.own_words) if view.confidential and capacity in LISTENERS else view.text
+    words = mask_id(told) if capacity in ("grid_worker", "branch_secretary") else mask(told)
     lines = [
         head or f"您好，{ROLE.get(capacity, '')}，有一件事到您这里：",
         f"【{view.number}】{view.category_name}",
@@ -264,6 +265,8 @@ def staff_card(view: CaseView, capacity: str, now: datetime, zone: tzinfo, *, he
     ]
     if view.proactive:
         lines.append("（未诉先办）")
+    if view.confidential:
+        lines.append(say("confidential.card"))
     if len(words) > _CARD:
         lines.append(f"（全文{len(words)}字，点“看全文”）")
     if view.whistle_reason:

@@ -1,9 +1,11 @@
 """What is being talked about: the unfinished report, the last choices offered, what a next line would answer."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.matters import Matter
 from workflows.policy.places import Address
 
 
@@ -28,6 +30,7 @@ class Draft:
     rereads: int = 0  # how often it was tried again
     on_behalf_of: str = ""
     consent: bool = False
+    confidential: bool = False  # 别说是我说的
 
     @property
     def text(self) -> str:
@@ -62,6 +65,8 @@ class Dialogue:
     here_at: str = ""
     focus: int | None = None  # the case that staff last touched
     shown: list[int] = field(default_factory=list)  # duplicates or candidates shown last
+    listed: list[int] = field(default_factory=list)  # the cases of the last list, in its order
+    listed_at: str = ""
     which: str = ""  # what is to be done with the case that is chosen next
     which_note: str = ""
     options: list[list[str]] = field(default_factory=list)  # [words, payload] of the last reply's buttons
@@ -76,6 +81,20 @@ class Dialogue:
     minute: str = ""  # since when messages are counted
     in_minute: int = 0
     told_to_wait: bool = False
+
+    def wait(self, found: Sequence[Matter], estate: Address, *, at_once: bool = False) -> None:
+        """Keep matters for later turns. `at_once`: to be opened as they are, without a question."""
+        self.waiting += [
+            {
+                "text": one.text,
+                "intent": one.u.intent,
+                "confidence": one.u.confidence,
+                "address": address_kept(estate),
+                "sure": one.sure,
+                "at_once": at_once,
+            }
+            for one in found
+        ]
 
     def keep(self) -> dict[str, Any]:
         """As JSON."""

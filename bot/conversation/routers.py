@@ -407,7 +407,9 @@ async def _mark(query: CallbackQuery, talk: Talk) -> None:
         await message.edit_reply_markup(reply_markup=message.reply_markup)
 
 
-_RESIDENT_ACTS = frozenset({"solved", "partly", "not", "again", "urge", "withdraw", "restore", "progress"})
+_RESIDENT_ACTS = frozenset(
+    {"solved", "partly", "not", "again", "urge", "withdraw", "restore", "progress", "confidential"}
+)
 
 
 async def _case_do(talk: Talk, data: CaseDo, note: str = "") -> None:

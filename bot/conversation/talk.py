@@ -174,6 +174,10 @@ class Talk:
         """The bubbles that follow now may belong to this case."""
         self.dialogue.recent, self.dialogue.recent_at = case_id, self.now.isoformat()
 
+    def lists(self, case_ids: list[int]) -> None:
+        """These cases are shown now, in this order: for a while "第二个" is the second of them."""
+        self.dialogue.listed, self.dialogue.listed_at = case_ids, self.now.isoformat()
+
     def in_recent(self) -> bool:
         """Whether a bubble now may belong to the last report."""
         return self.dialogue.recent is not None and self.dialogue.is_recent(

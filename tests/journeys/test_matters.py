@@ -13,6 +13,12 @@ from workflows.models import Alert
 pytestmark = [pytest.mark.journey, pytest.mark.rasa]
 
 TOLD = Path(__file__).parent.parent / "nlu" / "matters.jsonl"
+STORY = (
+    "小哨你好，我是富邦小区的老住户了，姓张，今年七十一。我在这院子里住了二十多年，当年分房子的时候这里还是一片菜地，后来盖起了楼，大家伙儿都挺高兴。我老伴前年走了，儿子在外地打工，一年"
+    "也回来不了几趟，就我一个人过。白天我就到楼下跟老邻居下下棋，晒晒太阳，日子也还过得去。前些天我外孙女来看我，带了一大包吃的，孩子懂事，我心里高兴。可是这半个月来有个事让我愁得慌。楼"
+    "里的那个铁盒子上上下下的，这阵子老是走到一半就不动了，我住十一楼，腿又不好，爬一趟得歇四五回。邻居们也都有意见，有的说是老化了，有的说是没钱换。我也不懂这些，我就是想问问能不能给弄"
+    "一弄，让我们这些老年人出门方便一点。唉，人老了就怕麻烦别人，可是不说又没办法。我们这代人吃过苦，也不是不能忍，就是盼着有个人管一管。谢谢你听我说这么多，麻烦你了。"
+)
 LIST = "1、3号楼电梯坏了 2、垃圾桶满了没人倒 3、小区南门口井盖翘起来了"
 
 
@@ -91,6 +97,23 @@ async def test_a_forged_or_late_answer_to_the_question_changes_nothing(town: Tow
     await town.says("td-resident", "不用了")
     assert "过时" in await town.taps_data("td-resident", bubble, data)
     assert "pest_control" not in {c.category for c in await town.cases()}
+
+
+async def test_of_a_long_story_the_sentence_that_complains_is_proposed(town: Town) -> None:
+    said = await town.says("td-resident", STORY)
+    assert "您说的是不是" in said and "铁盒子" in said and "电梯" in said
+    assert await town.cases() == []
+    await town.taps("td-resident", "是的，就是这件")
+    case = await town.only_case()
+    assert case.category == "elevator" and case.text == STORY
+    await town.keeps_its_promises()
+
+
+async def test_a_story_whose_proposal_is_wrong_leads_to_the_menu(town: Town) -> None:
+    await town.says("td-resident", STORY)
+    assert "哪一类" in await town.taps("td-resident", "不是")
+    await town.passes(hours=1)
+    assert (await town.only_case()).text == STORY
 
 
 async def test_how_many_matters_are_heard_in_varied_voices(reader: RasaClient) -> None:

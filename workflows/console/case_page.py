@@ -74,11 +74,10 @@ async def case_page(office: Office, viewer: Viewer, case_id: int) -> CasePage:
     case = await office.file.case(case_id, lock=False)
     relations = await staff_relations(office, viewer, case)
     view, lines = await office.history(viewer.person_id, case_id)
-    words = view.unsaid(case.text)
     return CasePage(
         view=_told(view),
         row=row_of(case, office.now, office.rules, office.directory, await unnamed(office.session, [case.id])),
-        words=mask_id(words) if relations & _RING else mask(words),
+        words=_words(case, view, relations),
         lines=[replace(line, note=mask(view.unsaid(line.note))) for line in lines],
         waiting=await _waiting(office, case, relations) if relations & _NAMED else (),
         named=bool(relations & _NAMED),
@@ -113,6 +112,13 @@ def _told(view: CaseView) -> CaseView:
     )
 
 
+def _words(case: Case, view: CaseView, relations: frozenset[Relation]) -> str:
+    """The reporters' words, masked; what was said in confidence only for those who must know."""
+    words = f"（报事人要求保密，不要外传）{view.own_words}" if view.own_words and relations & _NAMED else case.text
+    said = view.unsaid(words)
+    return mask_id(said) if relations & _RING else mask(said)
+
+
 async def staff_relations(office: Office, viewer: Viewer, case: Case) -> frozenset[Relation]:
     """How their posts cover the case; having reported it is no way into the console.
 
@@ -136,8 +142,9 @@ async def photo_of(office: Office, viewer: Viewer, photo_id: str) -> None:
     photo = await office.session.get(Media, photo_id)
     if photo is None or photo.case_id is None:
         raise CaseNotFound(photo_id)
-    relations = await staff_relations(office, viewer, await office.file.case(photo.case_id, lock=False))
-    if is_voice(photo_id) and not relations & _NAMED:
+    case = await office.file.case(photo.case_id, lock=False)
+    relations = await staff_relations(office, viewer, case)
+    if (is_voice(photo_id) or await office.file.in_confidence(case)) and not relations & _NAMED:
         raise CaseNotFound(photo_id)
 
 

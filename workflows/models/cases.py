@@ -125,6 +125,8 @@ class Reporter(Base):
     on_behalf_of: Mapped[str] = mapped_column(String(80), default="")  # reported for an elderly neighbour
     consent: Mapped[bool] = mapped_column(default=False)  # the grid worker may know for whom
     ring: Mapped[str] = mapped_column(String(80), default="")  # whom to ring before coming, in the reporter's words
+    confidential: Mapped[bool] = mapped_column(default=False)  # 报事人要求保密
+    own_words: Mapped[str] = mapped_column(Text, default="")  # what they said then: for those who must know
     verdict: Mapped[str] = mapped_column(String(20), default="")
     joined_at: Mapped[datetime]
     left_at: Mapped[datetime | None]

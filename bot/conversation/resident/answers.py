@@ -6,17 +6,19 @@ from dataclasses import replace
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
-from bot.conversation.resident import behalf, matters, mine
+from bot.conversation.resident import behalf, matters, mine, secrecy
 from bot.conversation.resident.bubbles import relocate
 from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
 from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
 from bot.conversation.talk import Talk
 from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.case_file import CaseView
+from workflows.policy import confidence
 from workflows.policy.lifecycle import Status
 from workflows.policy.places import Address
 
 _SURE = 0.8
+_LONGEST_WISH = 24  # what is longer reports something as well, and is taken with its matter
 _BARE_AGAIN = 8  # 又不亮了 names nothing: it is about what was solved last
 
 
@@ -44,6 +46,25 @@ async def _numbered(talk: Talk, text: str) -> bool:
     else:
         await mine.do(talk, act, view.id, rest)
     return True
+
+
+async def _in_confidence(talk: Talk, text: str) -> bool:
+    """别说是我说的, by itself: of the report in hand, or of a case that was opened before."""
+    d = talk.dialogue
+    if len(text) > _LONGEST_WISH or not confidence.wanted(text):
+        return False
+    talk.act(secrecy.ACT)
+    if d.draft is not None and d.draft.texts:
+        d.draft.confidential = True
+        await talk.say("confidential.kept", asks=d.asked)
+        return True
+    views = [view for view in await talk.office.cases.mine(talk.speaker.person_id) if view.open]
+    recent = [view for view in views if talk.in_recent() and view.id == d.recent]
+    if len(recent or views) == 1:
+        await secrecy.keep(talk, (recent or views)[0].id)
+    elif views:
+        await mine.ask_which(talk, secrecy.ACT, text, views)
+    return bool(views)
 
 
 async def _why_not(talk: Talk, text: str) -> bool:
@@ -320,6 +341,7 @@ async def _verdict_by_number(talk: Talk, text: str) -> bool:
 
 _STEPS = (
     _numbered,
+    _in_confidence,
     matters.answers,
     behalf.answered,
     _why_not,

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from bot.conversation import elder, words
+from bot.conversation import elder, positions, words
 from bot.conversation.resident import answers, bubbles, matters, menus, no_report, voice
 from bot.conversation.resident.message import is_request
 from bot.conversation.resident.reports import draft_expired
 from bot.conversation.talk import Talk
+from bot.matters import is_story, of_a_story
 from nlu.understanding import Understanding, is_foreign, script_of
 
 MOST_REREADS = 4  # a text that the NLU cannot read in so many tries is given to a person as it is
@@ -37,7 +38,7 @@ async def _heard(talk: Talk, text: str) -> None:
     if is_foreign(text) and len([c for c in text if c.isalpha()]) > 3:
         await no_report.foreign(talk, text)
         return
-    if await answers.answered(talk, text):
+    if await positions.answered(talk, text) or await answers.answered(talk, text):
         return
     if await no_report.said_beside(talk, text):
         return
@@ -59,6 +60,9 @@ async def _understood(talk: Talk, text: str, u: Understanding) -> None:
         if words.only_place(text, found.estate, found.place):
             request = False
             u = replace(u, intent="place", confidence=0.0, ranking=(), also=())
+    if is_story(text, u) and of_a_story(talk.passages):
+        await bubbles.report(talk, text, u)
+        return
     d = talk.dialogue
     if d.draft is None and talk.in_recent() and await bubbles.continues(talk, text, u, request=request):
         return

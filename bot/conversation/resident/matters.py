@@ -1,18 +1,16 @@
 """Several matters in one message: the first at once, the others in their turn, each a case or a question; none is lost."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from bot import matters
 from bot.conversation import words
 from bot.conversation.buttons import Also, Rows, option
 from bot.conversation.cards import shortened
-from bot.conversation.dialogue import address_kept
 from bot.conversation.resident import bubbles
 from bot.conversation.resident.reports import begun, finding
 from bot.conversation.talk import Talk
-from bot.matters import Matter
 from nlu.understanding import Understanding
+from workflows.policy import confidence
 from workflows.policy.places import Address
 
 EVENT = "matter"  # a turn of its own for the next of them
@@ -22,31 +20,20 @@ _MOST = 8  # of one message; what is told beyond stays in the words of the last
 
 async def told(talk: Talk, text: str) -> bool:
     """Take a message that tells of several matters. False when it does not."""
-    if talk.alone is None:
+    if talk.alone is None or matters.is_story(text, talk.alone):
         return False
     found = matters.several(talk.passages, talk.alone)
     if not found:
         return False
-    wait(talk, found[1:_MOST], _estate(talk, text))
+    talk.dialogue.wait(found[1:_MOST], _estate(talk, text))
     first = found[0]
+    if confidence.wanted(text):  # said once, it is meant for all of them
+        begun(talk).confidential = True
+        for one in talk.dialogue.waiting:
+            one["confidential"] = True
     talk.joined = first.u if talk.joined is not None else None
     await bubbles.report(talk, first.text, first.u)
     return True
-
-
-def wait(talk: Talk, found: Sequence[Matter], estate: Address, *, at_once: bool = False) -> None:
-    """Keep matters for later turns. `at_once`: opened as they are, without a question."""
-    talk.dialogue.waiting += [
-        {
-            "text": one.text,
-            "intent": one.u.intent,
-            "confidence": one.u.confidence,
-            "address": address_kept(estate),
-            "sure": one.sure,
-            "at_once": at_once,
-        }
-        for one in found
-    ]
 
 
 def _estate(talk: Talk, text: str) -> Address:
@@ -122,6 +109,8 @@ async def _report(talk: Talk, one: dict[str, Any], read: Understanding | None) -
         home = talk.speaker.home
         await finding(talk, text, u, found if found.known_to_resident or not home.routable else home, "")
         return
+    if one.get("confidential"):
+        begun(talk).confidential = True
     if one["address"]:
         begun(talk).address = dict(one["address"])
     await bubbles.report(talk, text, u)

@@ -51,6 +51,7 @@ async def choose_kind(talk: Talk, category: str, case_id: int) -> None:
     draft = begun(talk)
     draft.category, draft.confidence, draft.kind_asked = category, 1.0, ENOUGH
     draft.unread = False
+    talk.dialogue.waiting = [one for one in talk.dialogue.waiting if one["intent"] != category or one["sure"]]
     talk.act(category)
     if not draft.texts:
         await talk.say("ask.problem_at", place=talk.category(category), asks="problem")

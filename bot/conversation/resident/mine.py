@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Which, option
 from bot.conversation.phrases import say
+from bot.conversation.resident import secrecy
 from bot.conversation.resident.message import meant, photos
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
@@ -32,7 +33,9 @@ async def progress(talk: Talk, text: str = "") -> None:
         await _show(talk, picked)
         return
     lines = [say("progress.many", n=len(views))]
-    lines += [f"{cards.case_line(v, 14, talk.speaker.person_id)}。{cards.STATE[v.status]}" for v in views[:8]]
+    who = talk.speaker.person_id
+    lines += [f"{n}. {cards.case_line(v, 14, who)}。{cards.STATE[v.status]}" for n, v in enumerate(views[:8], 1)]
+    talk.lists([v.id for v in views[:8]])
     rows = [[option(cards.option_line(v), CaseDo(act="progress", case=v.id))] for v in views[:8]]
     await talk.answer("\n".join(lines), rows)
 
@@ -133,13 +136,14 @@ async def do_to_meant(talk: Talk, act: str, text: str, views: Sequence[CaseView]
     picked = meant(talk, text, views)
     if picked is None and act in _VERDICTS and not words.tells_why(text):
         picked = _last_spoken_of(talk, views)
-    await (do(talk, act, picked.id, text) if picked is not None else _ask_which(talk, act, text, views))
+    await (do(talk, act, picked.id, text) if picked is not None else ask_which(talk, act, text, views))
 
 
-async def _ask_which(talk: Talk, act: str, note: str, views: Sequence[CaseView]) -> None:
+async def ask_which(talk: Talk, act: str, note: str, views: Sequence[CaseView]) -> None:
     """Several could be meant."""
     d = talk.dialogue
     d.which, d.which_note, d.shown = act, note, [v.id for v in views]
+    talk.lists([v.id for v in views[:8]])
     lines = [
         say("which"),
         *(f"{n}. {cards.case_line(v, 16, talk.speaker.person_id)}" for n, v in enumerate(views[:8], 1)),
@@ -162,6 +166,8 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
             await _withdraw(talk, case_id, note)
         case "again":
             await _again(talk, case_id, note)
+        case "confidential":
+            await secrecy.keep(talk, case_id)
         case "restore":
             view = await talk.office.cases.reopen(talk.speaker.person_id, case_id, note)
             await talk.say("restored", number=view.number, holder=view.holder)

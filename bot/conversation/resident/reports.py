@@ -12,10 +12,12 @@ from bot.conversation.resident import behalf
 from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.resident.too_many import too_many_cases
 from bot.conversation.talk import Talk
+from bot.matters import is_story, of_a_story
 from nlu.bursts import burst
 from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.case_file import CaseView
 from workflows.cases import Likeness, NewReport
+from workflows.policy import confidence
 from workflows.policy.lifecycle import NotPossible
 from workflows.policy.permissions import Role
 from workflows.policy.places import Address
@@ -122,6 +124,8 @@ async def _ask_kind(talk: Talk, draft: Draft) -> bool:
         draft.category = draft.category or "other_request"
         return False
     draft.kind_asked += 1
+    if await _propose_from_story(talk, draft):
+        return True
     ask_above = talk.settings.nlu.ask_above
     best = [label for label, score in draft.ranking if score >= ask_above / 2][:3]
     top = draft.ranking[0][1] if draft.ranking else 0.0
@@ -135,6 +139,23 @@ async def _ask_kind(talk: Talk, draft: Draft) -> bool:
     rows: Rows = [[option(talk.category(label), Kind(category=label))] for label in best]
     rows.append([option("都不是", KindMenu(page=0))])
     await talk.say("ask.kind", rows, asks="problem")
+    return True
+
+
+async def _propose_from_story(talk: Talk, draft: Draft) -> bool:
+    """您说的是不是…: of a long text, the sentences that complain of something. The others are asked about afterwards."""
+    if talk.alone is None or not is_story(draft.texts[-1] if draft.texts else "", talk.alone):
+        return False
+    told = of_a_story(talk.passages)
+    if not told:
+        return False
+    lines = "\n".join(f"“{cards.shortened(one.text, 40)}”（{talk.category(one.u.intent)}）" for one in told)
+    first = "是的，就是这件" if len(told) == 1 else ""
+    rows: Rows = [[option(first or talk.category(one.u.intent), Kind(category=one.u.intent))] for one in told]
+    rows.append([option("都不是" if len(told) > 1 else "不是", KindMenu(page=0))])
+    if len(told) > 1:
+        talk.dialogue.wait(told, talk.locate(draft.text, talk.alone).of_estate())
+    await talk.say("ask.is_it", rows, list=lines, asks="problem")
     return True
 
 
@@ -295,6 +316,7 @@ def _new_report(talk: Talk, draft: Draft) -> NewReport:
         proactive=patrol,
         understood=draft.understood if draft.understood in REQUEST_INTENTS else "",
         confidence=draft.confidence,
+        confidential=draft.confidential or confidence.wanted(draft.text),
         urgent=draft.category in _OF_PIPES and bool(burst(draft.text)),
     )
 
@@ -312,6 +334,8 @@ async def _open(talk: Talk, draft: Draft, *, head: str = "") -> None:
     d.draft, d.shown, d.home_offered = None, [], False
     talk.touch(view.id)
     text, rows = cards.opened(view, talk.now, talk.zone)
+    if report.confidential:
+        text += "\n" + say("confidential.kept")
     if report.urgent:
         text += "\n" + say(f"burst.{burst(report.text)}")
     if draft.on_behalf_of:

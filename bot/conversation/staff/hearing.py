@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.conversation import cards, staff_words, words
+from bot.conversation import cards, positions, staff_words, words
 from bot.conversation.buttons import CaseDo, Rows, Which, option
 from bot.conversation.phrases import say
 from bot.conversation.staff import acts, looking, patrol, whistling
@@ -25,7 +25,7 @@ async def hear(talk: Talk, text: str) -> bool:
         return False
     if talk.dialogue.draft is not None:
         return False
-    if await _answers_which(talk, text):
+    if await positions.of_the_desk(talk, text) or await _answers_which(talk, text):
         return True
     if await patrol.hear(talk, text) or await whistling.asks_precedent(talk, text):
         return True
@@ -84,6 +84,7 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
         return True
     talk.dialogue.which, talk.dialogue.which_note = able[0][1].act, text
     talk.dialogue.shown = [view.id for view, _ in able]
+    talk.lists([view.id for view, _ in able[:8]])
     talk.act(able[0][1].act)
     lines = [say("which"), *(f"{n}. {cards.case_line(v, 16)}" for n, (v, _) in enumerate(able[:8], 1))]
     rows: Rows = [[option(cards.option_line(v), Which(act=w.act, case=v.id))] for v, w in able[:8]]

@@ -28,9 +28,10 @@ async def desk(talk: Talk) -> None:
         await talk.say("desk.empty")
         return
     lines = [say("desk.title", n=len(views))]
-    for view in views[:10]:
+    talk.lists([view.id for view in views[:10]])
+    for n, view in enumerate(views[:10], 1):
         late = "（这一步超时）" if view.rung_due_at < talk.now else ""
-        lines.append(f"{cards.case_line(view, 20)}{late}")
+        lines.append(f"{n}. {cards.case_line(view, 20)}{late}")
     rows: Rows = [[option(cards.option_line(view), CaseDo(act="card", case=view.id))] for view in views[:10]]
     await talk.answer("\n".join(lines), rows)
 

@@ -1,0 +1,22 @@
+"""别说是我说的: said by itself, of the report in hand or of a case that was opened before."""
+
+from bot.conversation.phrases import say
+from bot.conversation.talk import Talk
+from workflows.case_file import CaseView
+from workflows.policy.lifecycle import Rung
+
+ACT = "confidential"
+
+
+async def keep(talk: Talk, case_id: int) -> None:
+    """One case of theirs, from now on; what went out before is said."""
+    before = await talk.office.cases.look(talk.speaker.person_id, case_id)
+    await talk.office.cases.keep_in_confidence(talk.speaker.person_id, case_id)
+    seen = _seen_by(before)
+    late = "\n" + say("confidential.before", who=seen) if seen and not before.confidential else ""
+    await talk.answer(say("confidential.kept") + late)
+
+
+def _seen_by(view: CaseView) -> str:
+    """Who outside the circle has it now, and so has read its card."""
+    return view.holder if view.rung in (Rung.PROPERTY, Rung.DEPARTMENT) else ""
