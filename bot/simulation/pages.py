@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"https?://\S+?(/answer/\S+)")
 _DOOR = re.compile(r"https?://\S+?(/console/in/\S+)")
-_GONE = 410  # expired, or somebody has answered meanwhile
+_TOO_LATE = (409, 410)  # somebody has answered meanwhile; used or expired
 _TOKEN = re.compile(r'name="token" value="([^"]+)"')
 
 
@@ -64,7 +64,7 @@ class Pages:
                 answer = await browser.post(link, data={"signed": "李工 养护科", **given})
             if answer.status_code == 200:
                 self._chats.did(f"link_{given['how']}")
-            elif answer.status_code == _GONE:
+            elif answer.status_code in _TOO_LATE:
                 self._chats.did("link_too_late")
             else:
                 self._season.tally.wrong.append(f"a link is answered with {answer.status_code}: {number}")
