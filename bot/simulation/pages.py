@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"https?://\S+?(/answer/\S+)")
 _DOOR = re.compile(r"https?://\S+?(/console/in/\S+)")
+_TOO_LATE = (409, 410)  # somebody has answered meanwhile; used or expired
 _TOKEN = re.compile(r'name="token" value="([^"]+)"')
 
 
@@ -39,7 +40,6 @@ class Pages:
         office = self._chats.offices.get(row.community_id)
         if office is None:
             return None
-        chance, days = self._random.random(), self._random.randint(3, 12)
 
         async def chat() -> None:
             me, phones = office[0], self._chats.phones
@@ -47,18 +47,27 @@ class Pages:
             if not await self._chats.duty.taps_act(me, row, "link"):
                 return
             found = _LINK.search(await phones.newest(me))
-            if found is None:
-                return
-            self._chats.did("link_issued")
-            on = (self._chats.clock.now() + timedelta(days=days)).date().isoformat()
-            given = _answer(chance, on)
-            async with phones.browser() as browser:
-                await browser.get(found[1])
-                answer = await browser.post(found[1], data={"signed": "李工 养护科", **given})
+            if found is not None:
+                self._chats.did("link_issued")
+                at = self._chats.later(self._chats.clock.now(), 40)
+                self._season.agenda.chat(at, self._opens(found[1], row.number))
+
+        return chat
+
+    def _opens(self, link: str, number: str) -> Chat:
+        chance, days = self._random.random(), self._random.randint(3, 12)
+
+        async def chat() -> None:
+            given = _answer(chance, (self._chats.clock.now() + timedelta(days=days)).date().isoformat())
+            async with self._chats.phones.browser() as browser:
+                await browser.get(link)
+                answer = await browser.post(link, data={"signed": "李工 养护科", **given})
             if answer.status_code == 200:
                 self._chats.did(f"link_{given['how']}")
+            elif answer.status_code in _TOO_LATE:
+                self._chats.did("link_too_late")
             else:
-                self._season.tally.wrong.append(f"a link is answered with {answer.status_code}: {row.number}")
+                self._season.tally.wrong.append(f"a link is answered with {answer.status_code}: {number}")
 
         return chat
 

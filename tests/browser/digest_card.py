@@ -22,7 +22,7 @@ from workflows.digest import Week, WeekCard
 from workflows.directory import Directory
 from workflows.office import Office
 
-DAYS, RESIDENTS, SEED = 70, 60, 7
+DAYS, RESIDENTS, SEED = 70, 240, 7
 SHOWN = Path(__file__).with_name("digest_card.png")
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.app import App
 from bot.clock import ManualClock
 from bot.console.exports import measure_rows
+from bot.settings import Settings
 from bot.simulation import Season
 from bot.simulation.chats import Chats
 from tests.conftest import settings_for
@@ -29,6 +30,8 @@ from workflows.console.spans import week_span
 from workflows.database import Database
 from workflows.digest import CommunityDigest
 from workflows.models import Case, CaseEvent, Outbound, Post
+from workflows.notices import Notice
+from workflows.office import Office
 from workflows.policy.lifecycle import Action
 from workflows.policy.measures import Measures
 from workflows.policy.permissions import Role
@@ -72,13 +75,25 @@ class EverythingIsSaid(Chats):
 
 
 class FullSeason(Season):
-    """A season of these."""
+    """A season of these. `grids`: which each case was in, by its number; more than one where its place was put right."""
 
     chats_are = EverythingIsSaid
 
+    def __init__(self, settings: Settings, database: Database, days: int, residents: int, seed: int) -> None:
+        super().__init__(settings, database, days, residents, seed)
+        self.grids: dict[str, set[int | None]] = {}
 
+    async def _told(self, office: Office, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            if notice.case_id is not None:
+                case = await office.session.get_one(Case, notice.case_id)
+                self.grids.setdefault(case.number, set()).add(case.grid_id)
+        await super()._told(office, notices)
+
+
+@pytest.mark.timeout(1200)  # a minute by itself; many times that on a machine that others use as well
 @pytest.mark.parametrize(
-    ("engine", "days", "residents"), [("sqlite", 70, 180), ("postgresql", 28, 60)], ids=["sqlite", "postgresql"]
+    ("engine", "days", "residents"), [("sqlite", 70, 180), ("postgresql", 21, 40)], ids=["sqlite", "postgresql"]
 )
 async def test_a_season_of_everything_is_counted_alike_everywhere(
     database_url: str, tmp_path: Path, engine: str, days: int, residents: int
@@ -90,14 +105,14 @@ async def test_a_season_of_everything_is_counted_alike_everywhere(
         assert result["differences"] == []
         assert (result["without_holder"], result["without_clock"]) == (0, 0)
         assert result["ticks"] == days * 24
-        assert result["weeks_issued"] == days // 7 - 1
+        assert result["weeks_issued"] == days // 7
         if engine == "sqlite":  # the smaller season of the other database has not everything
             await everything_was_done(database, result["acts"])
         app = App(settings, clock=_the_day_after(season), understander=NobodyReads(), database=database)
         await app.prepare()
         assert await all_agree(app, days // 7) == []
         async with database.reading() as session:
-            assert await given_away(session) == []
+            assert await given_away(session, season.grids) == []
     finally:
         await database.close()
 
@@ -223,9 +238,8 @@ def _many() -> dict[str, int]:
 # ---- nobody's number
 
 
-async def given_away(session: AsyncSession) -> list[str]:
+async def given_away(session: AsyncSession, grids: Mapping[str, set[int | None]]) -> list[str]:
     """Messages that tell a resident's number to somebody who does not need it: all but the grid of the case."""
-    grids = {number: grid for number, grid in await session.execute(select(Case.number, Case.grid_id))}
     posts = await session.execute(
         select(Post.person_id, Post.grid_id).where(Post.role.in_([Role.GRID_WORKER, Role.BRANCH_SECRETARY]))
     )
@@ -233,14 +247,14 @@ async def given_away(session: AsyncSession) -> list[str]:
     for person, grid in posts:
         near.setdefault(str(person), set()).add(grid)
     rows = (await session.execute(select(Outbound))).scalars().all()
-    assert len(rows) > 500
+    assert len(rows) > 300
     wrong = []
     for row in rows:
         text = str(row.payload.get("text") or row.payload.get("caption") or "")
         buttons = [b["text"] for line in row.payload.get("reply_markup", {}).get("inline_keyboard", []) for b in line]
         for said in (text, *buttons):
             number = re.search(r"【(\w+-\d+)】", said)
-            allowed = number is not None and grids.get(number[1]) in near.get(row.chat_key, set())
+            allowed = number is not None and bool(grids.get(number[1], set()) & near.get(row.chat_key, set()))
             if told(said, IDS) or (told(said, PHONES) and not allowed):
                 wrong.append(f"{row.chat_key}: {said}")
     return wrong
