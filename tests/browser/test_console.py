@@ -36,7 +36,7 @@ SECRETARY, GRID = "sq-secretary", "sq-grid"
 SECRETARY_CHAT = "1014"
 PAGES = (
     "board", "desk", "search", "measures", "weeks", "hotline", "map", "posts", "digest", "corrections", "phrases",
-    "routes", "audit",
+    "routes", "audit", "upkeep", "rulings",
 )  # fmt: skip
 
 
@@ -177,6 +177,76 @@ async def test_a_grid_worker_on_a_phone(site: Site, browser: Browser) -> None:
         await page.get_by_role("button", name="属实", exact=True).click()
         await expect(page.get_by_role("status")).to_contain_text("已经办了")
         await expect(page.locator(".history")).to_contain_text("核实：属实")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+async def test_two_steps_lay_a_case_aside_and_two_cases_become_one(site: Site, browser: Browser) -> None:
+    async with site.app.database.writing() as session:
+        rows = await session.execute(
+            select(Case)
+            .where(Case.status == Status.WITH_GRID, Case.about_unit_id.is_(None))
+            .order_by(Case.id.desc())
+            .limit(3)
+        )
+        one, two, three = rows.scalars()
+        for case in (one, two, three):
+            case.status, case.rung = Status.WITH_COMMUNITY, "community"
+            case.holder_unit_id = site.app.directory.community_unit(case.community_id)
+    async with window(browser, DESK, scripts=False) as page:
+        await comes_in(page, site, SECRETARY)
+        await page.goto(f"{site.address}/console/case/{one.id}")
+        await page.get_by_role("link", name="并案").click()
+        await page.get_by_label("另一件的编号").fill("SQ000000-00")
+        await page.get_by_role("button", name="下一步").click()
+        await expect(page.get_by_role("alert")).to_contain_text("没有编号是SQ000000-00")
+        await page.get_by_label("另一件的编号").fill(two.number)
+        await page.get_by_role("button", name="下一步").click()
+        await expect(page.locator(".kept")).to_contain_text(two.number)
+        await expect(page.locator(".gone")).to_contain_text(one.number)
+        await shot(page, "console_merge")
+        await page.get_by_role("button", name="确定并案").click()
+        await expect(page.get_by_role("status")).to_contain_text("并好了")
+        await page.get_by_role("link", name="挂账").click()
+        await page.get_by_label("理由").fill("配件缺货，厂家12月20日到货")
+        await page.get_by_label("挂到哪一天").fill("2026-12-20")
+        await page.get_by_role("button", name="下一步").click()
+        await page.get_by_role("button", name="返回修改").click()
+        await expect(page.get_by_label("理由")).to_have_value("配件缺货，厂家12月20日到货")
+        await page.get_by_role("button", name="下一步").click()
+        await page.get_by_role("button", name="确定挂账").click()
+        await expect(page.locator("#rest")).to_contain_text("2026-12-20")
+        await page.get_by_role("link", name="看板").click()
+        lane = page.get_by_role("region", name="挂账")
+        await expect(lane).to_contain_text(two.number)
+        await expect(lane).to_contain_text("配件缺货")
+        await page.goto(f"{site.address}/console/case/{two.id}")
+        await page.emulate_media(media="print")
+        await expect(page.locator("#rest")).to_be_visible()
+        await expect(page.get_by_role("button", name="恢复办理")).to_be_hidden()
+
+
+async def test_a_plan_is_promised_and_a_round_left_out_on_a_phone(site: Site, browser: Browser) -> None:
+    case = await site.case(Case.status == Status.WITH_GRID, Case.grid_id == 1)
+    async with window(browser, PHONE) as page:
+        await comes_in(page, site, GRID)
+        await page.goto(f"{site.address}/console/case/{case.id}")
+        await page.get_by_role("link", name="定期维护").click()
+        await page.get_by_label("做什么").fill("喷药")
+        await page.get_by_label("几天，或几个月").fill("14")
+        await page.get_by_label("到哪一天").fill("2026-01-01")
+        await page.get_by_role("button", name="下一步").click()
+        await expect(page.get_by_role("alert")).to_contain_text("在开始的前面")
+        await expect(page.get_by_label("做什么")).to_have_value("喷药")
+        await page.get_by_label("到哪一天").fill("2027-02-28")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await page.get_by_role("button", name="下一步").click()
+        await page.get_by_role("button", name="确定约定").click()
+        await expect(page.get_by_role("status")).to_contain_text("约定好了")
+        await page.locator("summary", has_text="这次不用做").first.click()
+        await page.get_by_label("为什么不用做").first.fill("下雪了，虫子都没了")
+        await page.get_by_role("button", name="确认这次不用做").first.click()
+        await expect(page.locator(".rounds li").first).to_contain_text("下雪了")
+        await shot(page, "console_phone_plan")
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 

@@ -29,7 +29,7 @@ from workflows.console.viewer import CONSOLE_ROLES, viewer
 from workflows.database import Database
 from workflows.models import Case, Post, Ruling, UpkeepPlan
 from workflows.office import Office
-from workflows.policy.lifecycle import Status
+from workflows.policy.lifecycle import Action, Status
 from workflows.policy.permissions import Role
 from workflows.policy.upkeep import Rhythm, Season
 
@@ -77,12 +77,17 @@ async def aftermath(played: Talkative, now: datetime) -> None:
     async with played.database.writing() as session:
         office: Office = played._office(session, now)
         rows = await session.execute(select(Case).where(Case.closed_at.is_(None)).order_by(Case.id))
+        turn = cycle((True, False))
         for number, case in enumerate(list(rows.scalars())):
             name = played.neighbours.of_case.get(case.id, "")
             secretary = await _of(office, case, Role.COMMUNITY_SECRETARY)
             if secretary is None or secretary in await office.people.excluded(case):
                 continue
-            if case.status == Status.WITH_COMMUNITY and number % 2:
+            if (
+                case.status == Status.WITH_GRID
+            ):  # nobody has looked: it goes up, so that there is something to lay aside
+                await office.file.move(case, Action.ESCALATE)
+            if case.status == Status.WITH_COMMUNITY and next(turn):
                 await office.suspending.ask(secretary, case.id, spoken(name), now + timedelta(days=20))
             elif case.status == Status.WITH_COMMUNITY:
                 await _rounds(office, secretary, case.id, name, now)
