@@ -137,6 +137,23 @@ async def test_an_edit_is_written_down_and_leaves_open_cases_with_those_who_have
     await here.keeps_its_promises()
 
 
+async def test_a_grid_that_gets_another_branch_takes_its_open_cases_and_people_along(here: Town) -> None:
+    case = await the_case(here, await opened(here))
+    async with signed_in(here, OFFICE) as office:
+        await here.heard(GRID)
+        assert await at(office, here, Kind.GRID, "第一网格", name="河岸网格", branch="") == 303
+    await here.settled()
+    grid, branch = await one(here, Grid, "河岸网格"), await one(here, Unit, "河岸网格党支部")
+    now = await the_case(here, case.id)
+    assert (now.grid_id, now.holder_unit_id, grid.branch_unit_id) == (grid.id, branch.id, branch.id)
+    assert now.rung_due_at == case.rung_due_at
+    posts = await here.rows(Post, Post.grid_id == grid.id, Post.until.is_(None))
+    assert {post.unit_id for post in posts} == {branch.id}
+    assert "由您这里接着办" in await here.heard(GRID)
+    await here.keeps_its_promises()
+    await _measures_agree(here)
+
+
 async def test_a_new_name_is_a_new_name_everywhere(here: Town) -> None:
     async with signed_in(here, OFFICE) as office:
         assert await at(office, here, Kind.ESTATE, "富邦小区", name="富邦新苑", aliases="富邦、富邦小区") == 303
