@@ -62,7 +62,7 @@ UPDATES ?= 100000
 fuzz: setup-app ## send UPDATES mutated updates and requests, then say what did not stand it (SEED=1 ENGINE=sqlite|postgresql, ARGS="--rasa 500")
 	@.venv/bin/python -m tests.benchmarks.fuzz --updates $(UPDATES) --seed $(SEED) --engine $(ENGINE) $(ARGS)
 
-bench-console: setup-app ## the console's page times at 100,000 cases on both engines (ARGS="--engine sqlite"; about 10 minutes)
+bench-console: setup-app ## the console's page times at 100,000 cases on both engines (ARGS="--engine sqlite"; some 5 minutes)
 	@.venv/bin/python -m tests.benchmarks.console $(ARGS)
 
 near-duplicates: setup ## training messages that say almost the same (ARGS=--remove takes the later ones away)

@@ -259,7 +259,12 @@ async def _from_estate(office: Office, viewer: Viewer, one: Estate, successor: E
     await office.session.execute(
         update(Building).where(Building.estate_id == one.id, Building.closed_at.is_(None)).values(closed_at=office.now)
     )
-    if successor is None:
+    if successor is None:  # nobody lives there any more
+        await office.session.execute(
+            update(Person)
+            .where(Person.home_estate_id == one.id)
+            .values(home_estate_id=None, home_building="", home_unit="", home_room="")
+        )
         return 0
     await office.session.execute(_moved(Person, Person.home_estate_id, one.id, successor.id))
     # Residents go on calling it what they always did.

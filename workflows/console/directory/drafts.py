@@ -108,11 +108,6 @@ def row_of(found: Register, kind: Kind, name: str) -> Row:
     return next(row for row in found.rows[kind] if row["name"] == name)
 
 
-def serious(found: Register) -> set[tuple[str, str]]:
-    """What is wrong with the rows already: nobody who changes something else is held up by it."""
-    return {(problem.what, problem.remedy) for problem in checked(deepcopy(found)) if problem.serious}
-
-
 @dataclass(frozen=True)
 class Judged:
     """What a draft brings with it: reminders that were not there before."""

@@ -48,4 +48,5 @@ async def take_over(
         if Status(case.status) in WORKING:
             await then.file.card(case, reason="succeeded")
     office.notices.extend(then.notices)
+    office.directory = office.file.directory = directory  # whoever words them knows what was entered just now
     return len(ids)
