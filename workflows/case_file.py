@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -105,6 +105,36 @@ def may_tap(act: str, post: str, status: Status) -> bool:
     return any(at_rung(action, relation, RUNG_OF.get(status)) for relation in _RELATIONS_OF_POST.get(post, ()))
 
 
+# How many wait for the answer to a case, and what its first reporter said; always one row.
+_OF_IT = Reporter.case_id == bindparam("case")
+_FIRST = (
+    select(Reporter.on_behalf_of, Reporter.consent, Reporter.ring).where(_OF_IT, Reporter.first.is_(True)).subquery()
+)
+_COUNT = (
+    select(func.count().label("reporters")).select_from(Reporter).where(_OF_IT, Reporter.left_at.is_(None)).subquery()
+)
+_WAITING = select(_COUNT.c.reporters, _FIRST.c.on_behalf_of, _FIRST.c.consent, _FIRST.c.ring).select_from(
+    _COUNT.outerjoin(_FIRST, true())
+)
+_MEDIA = select(Media.id, Media.heard_at).where(Media.case_id == bindparam("case")).order_by(Media.created_at)
+_RULES = (
+    select(RoutingRule)
+    .where(
+        RoutingRule.community_id == bindparam("community"),
+        RoutingRule.category == bindparam("category"),
+        RoutingRule.ended_at.is_(None),
+        RoutingRule.estate_text.in_(["", bindparam("estate")]),
+    )
+    .order_by(RoutingRule.id.desc())
+)
+_COUNTED_ON = {
+    dialect: insert_on(CaseCounter)
+    .on_conflict_do_update(
+        index_elements=[CaseCounter.community_id, CaseCounter.day], set_={"last": CaseCounter.last + 1}
+    )
+    .returning(CaseCounter.last)
+    for dialect, insert_on in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 NO_FACTS = Facts()
 Tell = Callable[[Notice], None]
 
@@ -206,6 +236,7 @@ class CaseFile:
         self.directory = directory
         self.people = people
         self.tell = tell
+        self._in_hand: dict[int, Case] = {}  # so that the session need not load again what it was asked for before
 
     # ---- reading
 
@@ -218,6 +249,7 @@ class CaseFile:
         found = await self.session.get(Case, case_id, with_for_update=lock or None, populate_existing=lock)
         if found is None:
             raise CaseNotFound(case_id)
+        self._in_hand[case_id] = found
         return found
 
     async def seen_by(self, person_id: int, case_id: int) -> Case:
@@ -240,16 +272,8 @@ class CaseFile:
 
     async def _rule_for(self, case: Case) -> RoutingRule | None:
         """The newest rule of this community, made from a ruling, that speaks of such a case."""
-        rows = await self.session.execute(
-            select(RoutingRule)
-            .where(
-                RoutingRule.community_id == case.community_id,
-                RoutingRule.category == case.category,
-                RoutingRule.ended_at.is_(None),
-                RoutingRule.estate_text.in_(["", case.estate_text]),
-            )
-            .order_by(RoutingRule.id.desc())
-        )
+        which = {"community": case.community_id, "category": case.category, "estate": case.estate_text}
+        rows = await self.session.execute(_RULES, which)
         words = f"{case.text} {case.place_text}"
         return next((rule for rule in rows.scalars() if rule.word in words), None)
 
@@ -299,25 +323,8 @@ class CaseFile:
 
     async def view(self, case: Case) -> CaseView:
         """A snapshot for showing."""
-        reporters = (
-            await self.session.execute(
-                select(func.count())
-                .select_from(Reporter)
-                .where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
-            )
-        ).scalar_one()
-        first = (
-            await self.session.execute(
-                select(Reporter.on_behalf_of, Reporter.consent, Reporter.ring).where(
-                    Reporter.case_id == case.id, Reporter.first.is_(True)
-                )
-            )
-        ).one_or_none()
-        media = (
-            await self.session.execute(
-                select(Media.id, Media.heard_at).where(Media.case_id == case.id).order_by(Media.created_at)
-            )
-        ).all()
+        waiting = (await self.session.execute(_WAITING, {"case": case.id})).one()
+        media = (await self.session.execute(_MEDIA, {"case": case.id})).all()
         every = tuple(one for one, _ in media if not is_voice(one))
         voices = {one: heard for one, heard in media if is_voice(one)}
         repair = await self._result_photos(case) if case.result_kind == "done" else ()
@@ -355,14 +362,14 @@ class CaseFile:
             told_at=case.told_at,
             result=mask(case.result),
             result_kind=case.result_kind,
-            reporters=reporters,
+            reporters=waiting.reporters,
             photos=every,
             reopened=case.reopened,
             refusals=case.refusals,
             has_property=self.has_property(case),
-            on_behalf_of=mask(first.on_behalf_of) if first else "",
-            consent=first.consent if first else False,
-            ring=first.ring if first else "",
+            on_behalf_of=mask(waiting.on_behalf_of or ""),
+            consent=bool(waiting.consent),
+            ring=waiting.ring or "",
             voices=tuple(voices),
             unheard=sum(heard is None for heard in voices.values()),
             result_photos=repair,
@@ -522,14 +529,16 @@ class CaseFile:
         case.told_at = self.now
         self.session.add(case)
         await self.session.flush()
+        self._in_hand[case.id] = case
         opened = {**data, **told_of_place(case), "whole_due": case.whole_due_at.isoformat()}
         if case.routing_rule_id is not None:
             opened["routing_rule"] = case.routing_rule_id
         self._record(case, Action.OPEN, "", actor_id, role, case.text, opened)
-        self._schedule(case, CLOCK, case.rung_due_at)
-        self._schedule(case, REMIND, self._remind_at(case))
-        self._schedule(case, PROGRESS, self.now + self.rules.no_news)
-        await self.session.flush()
+        clocks = ((CLOCK, case.rung_due_at), (REMIND, self._remind_at(case)), (PROGRESS, self.now + self.rules.no_news))
+        of_it = {"community_id": case.community_id, "case_id": case.id}
+        await self.session.execute(  # in one statement: nobody asks for their ids here
+            insert(FollowUp), [{**of_it, "kind": kind, "due_at": at} for kind, at in clocks if at is not None]
+        )
         return case
 
     async def move(
@@ -759,16 +768,9 @@ class CaseFile:
 
     async def _number(self, community_id: int) -> str:
         day = self.now.astimezone(self.rules.zone).strftime("%y%m%d")
-        insert = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        statement = (
-            insert(CaseCounter)
-            .values(community_id=community_id, day=day, last=1)
-            .on_conflict_do_update(
-                index_elements=[CaseCounter.community_id, CaseCounter.day], set_={"last": CaseCounter.last + 1}
-            )
-            .returning(CaseCounter.last)
-        )
-        last = (await self.session.execute(statement)).scalar_one()
+        statement = _COUNTED_ON[self.session.get_bind().dialect.name]
+        first = {"community_id": community_id, "day": day, "last": 1}
+        last = (await self.session.execute(statement, first)).scalar_one()
         return f"{self.directory.community(community_id).code}{day}-{last:02d}"
 
     # ---- saying
