@@ -16,9 +16,10 @@ from bot.processes.postbox import Postbox
 from nlu.safety import NAMES as DANGERS
 from workflows.case_file import CaseView
 from workflows.digest import CommunityDigest
-from workflows.models import Outbound
+from workflows.models import Account, Outbound
 from workflows.notices import Notice, NoticeKind
 from workflows.office import Office
+from workflows.people import Reached
 from workflows.policy.clocks import QuietHours
 from workflows.policy.lifecycle import Rung
 from workflows.policy.privacy import mask, mask_id
@@ -26,6 +27,7 @@ from workflows.voices import is_voice, voices_of
 
 # Unasked digests are not worth a second copy when nobody knows whether the first arrived.
 _ONCE = frozenset({NoticeKind.DIGEST})
+_AT_ONCE = 200  # whom the notices are for is loaded for so many of them together
 CAPTION = 1024  # what Telegram takes under a picture, in units of UTF-16
 _CALLED_IN = frozenset({"property_staff", "building_head", "liaison"})  # hands on the spot: no names, no numbers
 _HEADS = {
@@ -77,25 +79,37 @@ class Announcer:
         written = 0
         notices, office.notices[:] = list(office.notices), []
         views: dict[int, CaseView] = {}
-        for notice in notices:
+        reached: dict[int, Reached] = {}
+        for number, notice in enumerate(notices):
             if self.listen is not None:
                 self.listen(notice)
+            if number % _AT_ONCE == 0:
+                reached = await office.people.reached({one.to for one in notices[number : number + _AT_ONCE]})
             if notice.case_id is not None and notice.case_id not in views:
                 views[notice.case_id] = await office.file.view(await office.file.case(notice.case_id, lock=False))
             view = views.get(notice.case_id) if notice.case_id is not None else None
-            as_whom = await _as_whom(office, notice)
-            elder = await _elder(office, notice)
+            to = reached[notice.to]
+            as_whom = _as_whom(office, notice, to)
+            elder = to.person.elder == "on" and notice.kind is not NoticeKind.DIGEST
             with worded(short=elder):
                 words = await self._words(office, notice, view, picture)
             for said_of_it, rows, photo in words:
                 text = view.unsaid(said_of_it, notice.to) if view is not None else said_of_it
                 worded_text = numbered(text, rows) if elder and notice.kind in _ASKING else text
                 said = f"{as_whom}\n{worded_text}" if as_whom and not photo else worded_text
-                written += await self._write(office, notice, said, rows, photo, awake)
+                written += self._write(office, notice, to.accounts, said, rows, photo, awake)
         return written
 
-    async def _write(self, office: Office, notice: Notice, text: str, rows: Rows, photo: str, awake: int | None) -> int:
-        accounts = await office.people.accounts_of(notice.to)
+    def _write(
+        self,
+        office: Office,
+        notice: Notice,
+        accounts: Sequence[Account],
+        text: str,
+        rows: Rows,
+        photo: str,
+        awake: int | None,
+    ) -> int:
         not_before = office.now
         if self._quiet is not None and not notice.urgent and notice.to != awake:
             not_before = self._quiet.next_allowed(office.now, self._zone)
@@ -420,16 +434,11 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
-async def _elder(office: Office, notice: Notice) -> bool:
-    """Whether whom it is for reads 长辈版; a digest is sent to too many to ask for each."""
-    return notice.kind is not NoticeKind.DIGEST and (await office.people.person(notice.to)).elder == "on"
-
-
-async def _as_whom(office: Office, notice: Notice) -> str:
+def _as_whom(office: Office, notice: Notice, to: Reached) -> str:
     """For whom holds several posts: in which of them they are told of this case."""
     if notice.case_id is None or notice.capacity in ("", "reporter"):
         return ""
-    return capacity_line(notice.capacity, await office.people.posts(notice.to), office.directory)
+    return capacity_line(notice.capacity, to.posts, office.directory)
 
 
 def _photos_for(view: CaseView, capacity: str) -> Sequence[str]:

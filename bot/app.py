@@ -67,7 +67,6 @@ from workflows.expiry import EXPIRE, Expiry, Keeping
 from workflows.media import path_of
 from workflows.models import Chat, Community, FollowUp, Outbound
 from workflows.office import Office
-from workflows.people import People
 from workflows.policy.permissions import Role
 from workflows.upkeep import SEASON, UPKEEP
 
@@ -603,30 +602,27 @@ class App:
         return voice
 
     async def _speaker(self, office: Office, turn: Turn) -> Speaker:
-        people: People = office.people
-        account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
-        newcomer = account is None
-        if account is None:
-            name = name_in(turn.inbound.update)
-            await people.newcomer(turn.inbound.channel, turn.inbound.chat_key, name, self.directory.communities[0].id)
-            account = await people.account(turn.inbound.channel, turn.inbound.chat_key)
-            assert account is not None
-        person = await people.person(account.person_id)
-        posts = await people.posts(person.id)
+        known, inbound = turn.sender, turn.inbound
+        if known is None:
+            community = self.directory.communities[0].id
+            name = name_in(inbound.update)
+            known = await office.people.newcomer(inbound.channel, inbound.chat_key, name, community)
+        person = known.person
         home = self.directory.address_of(
             person.home_estate_id, person.home_building, person.home_unit, person.home_room
         )
         return Speaker(
             person_id=person.id,
-            account_id=account.id,
+            account_id=known.account.id,
             community_id=person.community_id,
             name=person.name,
             phone=person.phone,
             home=home,
             duties=tuple(
-                Duty(Role(p.role), p.community_id, p.unit_id, p.grid_id, p.estate_id, p.building_id) for p in posts
+                Duty(Role(p.role), p.community_id, p.unit_id, p.grid_id, p.estate_id, p.building_id)
+                for p in known.posts
             ),
-            newcomer=newcomer,
+            newcomer=turn.sender is None,
             elder=person.elder,
         )
 
@@ -647,8 +643,7 @@ class App:
     async def _finish(self, session: AsyncSession, turn: Turn, data: dict[str, Any]) -> None:
         talk: Talk = data["talk"]
         await self.announcer.announce(talk.office, awake=talk.speaker.person_id)
-        kept = turn.inbound.understanding or {}
-        turn.inbound.understanding = {**kept, "act": talk.dialogue.act}
+        turn.understanding = {**(turn.understanding or {}), "act": talk.dialogue.act}
         if talk.dialogue.draft is not None:
             await self._remember_draft(session, turn, talk)
         if resident.matters.calls_next(talk):

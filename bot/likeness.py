@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.conversation.dialogue import restored
 from nlu.understanding import REQUEST_INTENTS, NluUnavailable, Understander, Understanding
 from workflows.database import Database
-from workflows.models import Chat, Inbound
+from workflows.models import Chat, Person
 from workflows.office import Office
 from workflows.policy.places import Address
 
@@ -28,7 +28,7 @@ class Nearby:
         self._office = office
 
     async def __call__(
-        self, row: Inbound, chat: Chat | None, text: str, understood: Understanding | None
+        self, chat: Chat | None, person: Person | None, text: str, understood: Understanding | None
     ) -> dict[int, float]:
         """Empty when nothing is being reported, nothing is near, or the NLU is away: the letters decide then."""
         draft = restored(chat.data).draft if chat is not None else None
@@ -37,7 +37,7 @@ class Nearby:
         async with self._database.glancing() as session:
             office = self._office(session)
             known = draft.where if draft is not None else Address()
-            where = await self._where(office, row, text, understood, known)
+            where = self._where(office, person, text, understood, known)
             near = await office.cases.nearby(where, MOST)
         if not near:
             return {}
@@ -47,13 +47,11 @@ class Nearby:
             return {}
         return {case_id: chance for (case_id, _), chance in zip(near, chances, strict=False)}
 
-    async def _where(
-        self, office: Office, row: Inbound, text: str, understood: Understanding | None, known: Address
+    def _where(
+        self, office: Office, person: Person | None, text: str, understood: Understanding | None, known: Address
     ) -> Address:
-        account = await office.people.account(row.channel, row.chat_key)
         home, community = Address(), None
-        if account is not None:
-            person = await office.people.person(account.person_id)
+        if person is not None:
             community = person.community_id
             home = office.directory.address_of(
                 person.home_estate_id, person.home_building, person.home_unit, person.home_room

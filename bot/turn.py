@@ -1,7 +1,7 @@
 """One update, one transaction: the inbox, aiogram's state in SQL, and a session that writes to the outbox."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import Chat as TelegramChat
 from aiogram.types import Message, Update
 from pydantic import ValidationError
-from sqlalchemy import select, text
+from sqlalchemy import and_, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,7 +39,8 @@ from bot.processes.sharing import SharedCommit
 from bot.storable import storable
 from nlu.understanding import Entity, NluUnavailable, Understander, Understanding
 from workflows.database import Database, on_postgresql
-from workflows.models import Chat, Inbound, Outbound
+from workflows.models import Account, Chat, Inbound, Outbound, Person, Post
+from workflows.people import Known
 
 log = structlog.get_logger()
 
@@ -48,6 +49,22 @@ BATCH = 32
 _FIELDS = ("text", "caption", "photo", "reply_markup", "message_id", "callback_query_id", "show_alert")
 _KEPT = (SendMessage, SendPhoto, EditMessageText, EditMessageReplyMarkup, AnswerCallbackQuery)
 TYPED = "typed"  # id of a tap that was typed as a number or a word: there is no query to answer
+
+
+_WITH_THEIR_CHATS = (
+    select(Inbound, Chat, Account, Person, Post)
+    .outerjoin(Chat, and_(Chat.channel == Inbound.channel, Chat.chat_key == Inbound.chat_key))
+    .outerjoin(Account, and_(Account.channel == Inbound.channel, Account.chat_key == Inbound.chat_key))
+    .outerjoin(Person, Person.id == Account.person_id)
+    .outerjoin(Post, and_(Post.person_id == Person.id, Post.until.is_(None)))
+    .where(Inbound.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Inbound.id, Post.id)
+)
+# Of these updates, those whose chats no other transaction is working on; they are held by ours from now on.
+_HELD = text(
+    "SELECT id FROM unnest(CAST(:ids AS bigint[]), CAST(:chats AS text[])) AS head (id, chat) "
+    "WHERE pg_try_advisory_xact_lock(hashtextextended(chat, 0))"
+)
 
 
 class Unreadable(Exception):
@@ -69,6 +86,8 @@ class Turn:
     chat: Chat
     inbound: Inbound
     now: datetime
+    sender: Known | None = None  # whose chat it is, as this transaction found them; None: a newcomer
+    understanding: dict[str, Any] | None = None  # what is kept with the message when the turn is done
     said: list[Outbound] = field(default_factory=list)
 
     def say(self, method: str, payload: dict[str, Any]) -> None:
@@ -84,6 +103,15 @@ class Turn:
         )
         self.said.append(row)
         Postbox.of(self.session).say(row)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A waiting update as the transaction that handles it found it, with its chat and its sender where they are known."""
+
+    row: Inbound
+    chat: Chat | None
+    sender: Known | None
 
 
 _turn: ContextVar[Turn] = ContextVar("turn")
@@ -157,7 +185,9 @@ class TurnStorage(BaseStorage):
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         """Set what is being talked about."""
-        _turn.get().chat.state = state.state if isinstance(state, State) else state
+        turn = _turn.get()
+        turn.chat.state = state.state if isinstance(state, State) else state
+        turn.chat.updated_at = turn.now
 
     async def get_state(self, key: StorageKey) -> str | None:
         """What is being talked about."""
@@ -165,7 +195,8 @@ class TurnStorage(BaseStorage):
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
         """Replace the dialogue's notes."""
-        _turn.get().chat.data = dict(data)
+        turn = _turn.get()
+        turn.chat.data, turn.chat.updated_at = dict(data), turn.now
 
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         """The dialogue's notes."""
@@ -221,7 +252,7 @@ class Read:
 
 
 Prepare = Callable[[AsyncSession, Turn, Read], Awaitable[dict[str, Any]]]
-Alike = Callable[[Inbound, Chat | None, str, Understanding | None], Awaitable[dict[int, float]]]
+Alike = Callable[[Chat | None, Person | None, str, Understanding | None], Awaitable[dict[int, float]]]
 Finish = Callable[[AsyncSession, Turn, dict[str, Any]], Awaitable[None]]
 Apologise = Callable[[AsyncSession, Turn], Awaitable[None]]
 
@@ -317,11 +348,12 @@ class Turns:
         if not heads:
             return 0
         try:
-            read = await asyncio.gather(*(self._read_or_trouble(row) for row in heads))
+            async with self._database.glancing() as session:
+                known = await _with_their_chats(session, [row.id for row in heads])
+            read = await asyncio.gather(*(self._read_or_trouble(row, known.get(row.id)) for row in heads))
             started = asyncio.get_running_loop().time()
             async with self._database.writing() as session:
-                for row, understood in zip(heads, read, strict=True):
-                    await self._handle(session, row.id, understood)
+                await self._handle_each(session, list(zip(heads, read, strict=True)))
         finally:
             await self._claims.give_back([_chat_of(row) for row in heads])
         TURN_SECONDS.observe(asyncio.get_running_loop().time() - started)
@@ -349,16 +381,16 @@ class Turns:
         async with self._database.glancing() as session:
             return (await session.execute(inbox_heads(now, most))).scalars().all()
 
-    async def _read_or_trouble(self, row: Inbound) -> Read:
+    async def _read_or_trouble(self, row: Inbound, known: Taken | None) -> Read:
         """What one message does before its turn must not hold up the others; a database that is away does."""
         try:
-            return await self._read(row)
+            return await self._read(row, known)
         except (DBAPIError, OSError):
             raise
         except Exception as error:
             return Read(trouble=error)
 
-    async def _read(self, row: Inbound) -> Read:
+    async def _read(self, row: Inbound, known: Taken | None) -> Read:
         """The wait for the NLU, outside any transaction; a photo has come before."""
         photo = self._fetching.take(row)
         if isinstance(photo, Exception):
@@ -368,10 +400,8 @@ class Turns:
         words = words_of(row.update) or str((photo or {}).get("recognised", ""))
         if words.startswith("/"):
             return Read(photo=photo)
-        async with self._database.glancing() as session:
-            chat = (
-                await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
-            ).scalar_one_or_none()
+        chat = known.chat if known is not None else None
+        person = known.sender.person if known is not None and known.sender is not None else None
         own = (row.update.get("xiaoshao") or {}).get("event")
         now = self._clock.now()
         before = self._hooks.context(chat, now) if chat is not None and own is None else ""
@@ -386,48 +416,52 @@ class Turns:
             except NluUnavailable:
                 return Read(photo=photo)
         whole = f"{before} {words}".strip()  # a tap that tells the place completes the report before it
-        alike = await self._hooks.alike(row, chat, whole, joined or alone) if whole else {}
+        alike = await self._hooks.alike(chat, person, whole, joined or alone) if whole else {}
         return Read(alone, joined, photo, alike=alike, passages=passages)
 
-    async def _handle(self, session: AsyncSession, inbound_id: int, read: Read) -> None:
-        row = await self._claim(session, inbound_id)
-        if row is None:
-            return
-        chat_id = row.chat_key
+    async def _handle_each(self, session: AsyncSession, heads: Sequence[tuple[Inbound, Read]]) -> None:
+        """What all of them need is loaded at once, and for the rest again after one that failed."""
+        waiting = await self._taken_up(session, heads)
+        for number, (head, read) in enumerate(heads):
+            taken = waiting.get(head.id)
+            if taken is not None and not await self._handle(session, taken, read):
+                waiting = await self._taken_up(session, heads[number + 1 :])
+
+    async def _handle(self, session: AsyncSession, taken: Taken, read: Read) -> bool:
+        """Whether it went well."""
+        inbound_id, chat_id, channel = taken.row.id, taken.row.chat_key, taken.row.channel
         try:
             async with savepoint(session):
-                await self._turn(session, row, read)
+                await self._turn(session, taken, read)
         except Exception as error:  # whatever one message does, the others go on
             session.expire_all()
             row = await session.get_one(Inbound, inbound_id)
             await self._failed(session, row, error)
+            state = row.state
+            await session.flush()
         else:
-            row.state, row.done_at = "done", self._clock.now()
-            TURNS.labels(row.channel, "done").inc()
-        log.debug("turn", channel=row.channel, chat=chat_id, state=row.state)
-        await session.flush()
+            state = "done"
+            TURNS.labels(channel, "done").inc()
+        log.debug("turn", channel=channel, chat=chat_id, state=state)
+        return state == "done"
 
-    async def _claim(self, session: AsyncSession, inbound_id: int) -> Inbound | None:
-        """The row, if it is still ours to do; on PostgreSQL its chat is held for this transaction."""
+    async def _taken_up(self, session: AsyncSession, heads: Sequence[tuple[Inbound, Read]]) -> dict[int, Taken]:
+        """Those that are still ours to do; on PostgreSQL their chats are held for this transaction before they are read."""
+        if not heads:
+            return {}
+        ids: Sequence[int] = [head.id for head, _ in heads]
         if on_postgresql(session):
-            row = await session.get(Inbound, inbound_id)
-            if row is not None:
-                key = _chat_of(row)
-                held = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
-                got = await session.execute(held, {"key": key})
-                if not got.scalar_one():
-                    return None
-                await session.refresh(row)
-        else:
-            row = await session.get(Inbound, inbound_id)
-        return row if row is not None and row.state == "waiting" else None
+            chats = [_chat_of(head) for head, _ in heads]
+            ids = (await session.execute(_HELD, {"ids": ids, "chats": chats})).scalars().all()
+        found = await _with_their_chats(session, ids)
+        return {inbound_id: taken for inbound_id, taken in found.items() if taken.row.state == "waiting"}
 
-    async def _turn(self, session: AsyncSession, row: Inbound, read: Read) -> None:
+    async def _turn(self, session: AsyncSession, taken: Taken, read: Read) -> None:
         if read.trouble is not None:
             raise read.trouble
-        chat = await self._chat(session, row)
-        row.understanding = recorded(read.alone)
-        turn = Turn(session, chat, row, self._clock.now())
+        row, now = taken.row, self._clock.now()
+        chat = taken.chat or Chat(channel=row.channel, chat_key=row.chat_key, state=None, data={}, updated_at=now)
+        turn = Turn(session, chat, row, now, taken.sender, recorded(read.alone))
         token = _turn.set(turn)
         try:
             update = self._update(row, read)
@@ -440,7 +474,11 @@ class Turns:
             await self._hooks.finish(session, turn, data)
         finally:
             _turn.reset(token)
+        # Each row is written once, at the end: every query between would write what has changed so far.
+        row.understanding = turn.understanding
+        row.state, row.done_at = "done", self._clock.now()
         chat.updated_at = turn.now
+        session.add(chat)
 
     def _update(self, row: Inbound, read: Read) -> Update:
         """The update in aiogram's words; what was recognised in a recording stands beneath it like a caption."""
@@ -454,16 +492,6 @@ class Turns:
         except ValidationError as error:
             fields = sorted({".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)})
             raise Unreadable(", ".join(fields)) from None  # pydantic's text would quote the message
-
-    async def _chat(self, session: AsyncSession, row: Inbound) -> Chat:
-        found = (
-            await session.execute(select(Chat).where(Chat.channel == row.channel, Chat.chat_key == row.chat_key))
-        ).scalar_one_or_none()
-        if found is None:
-            found = Chat(channel=row.channel, chat_key=row.chat_key, state=None, data={}, updated_at=self._clock.now())
-            session.add(found)
-            await session.flush()
-        return found
 
     async def _failed(self, session: AsyncSession, row: Inbound, error: Exception) -> None:
         """Tried again with growing pauses; after the last attempt set aside, visible, and the person is told.
@@ -491,13 +519,29 @@ class Turns:
             return
         row.state = "poison"
         TURNS.labels(row.channel, "poison").inc()
-        chat = await self._chat(session, row)
-        await self._hooks.apologise(session, Turn(session, chat, row, self._clock.now()))
+        taken = (await _with_their_chats(session, [row.id]))[row.id]
+        now = self._clock.now()
+        chat = taken.chat or Chat(channel=row.channel, chat_key=row.chat_key, state=None, data={}, updated_at=now)
+        session.add(chat)
+        await self._hooks.apologise(session, Turn(session, chat, row, now, taken.sender))
 
     def _again(self, pause: timedelta) -> datetime:
         """When this pause is over; then at once, without waiting for the next look."""
         asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, self._inbox.arrived.set)
         return datetime.now(UTC) + pause  # noqa: TID251 - the world's time
+
+
+async def _with_their_chats(session: AsyncSession, ids: Iterable[int]) -> dict[int, Taken]:
+    """Updates by id, each with its chat and with who writes there."""
+    rows = await session.execute(_WITH_THEIR_CHATS, {"ids": list(ids)})
+    found: dict[int, Taken] = {}
+    posts: dict[int, list[Post]] = {}
+    for row, chat, account, person, post in rows:
+        held = posts.setdefault(row.id, [])
+        if post is not None:
+            held.append(post)
+        found[row.id] = Taken(row, chat, Known(account, person, held) if person is not None else None)
+    return found
 
 
 def _chat_of(row: Inbound) -> str:

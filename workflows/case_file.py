@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -107,6 +107,40 @@ def may_tap(act: str, post: str, status: Status) -> bool:
     return any(at_rung(action, relation, RUNG_OF.get(status)) for relation in _RELATIONS_OF_POST.get(post, ()))
 
 
+# Who waits for the answer to a case, or did, the first reporter among them.
+_WAITING = (
+    select(
+        Reporter.person_id,
+        Reporter.first,
+        Reporter.on_behalf_of,
+        Reporter.consent,
+        Reporter.ring,
+        Reporter.confidential,
+        Reporter.own_words,
+        Reporter.left_at,
+    )
+    .where(Reporter.case_id == bindparam("case"))
+    .order_by(Reporter.id)
+)
+_MEDIA = select(Media.id, Media.heard_at).where(Media.case_id == bindparam("case")).order_by(Media.created_at)
+_RULES = (
+    select(RoutingRule)
+    .where(
+        RoutingRule.community_id == bindparam("community"),
+        RoutingRule.category == bindparam("category"),
+        RoutingRule.ended_at.is_(None),
+        RoutingRule.estate_text.in_(["", bindparam("estate")]),
+    )
+    .order_by(RoutingRule.id.desc())
+)
+_COUNTED_ON = {
+    dialect: insert_on(CaseCounter)
+    .on_conflict_do_update(
+        index_elements=[CaseCounter.community_id, CaseCounter.day], set_={"last": CaseCounter.last + 1}
+    )
+    .returning(CaseCounter.last)
+    for dialect, insert_on in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 NO_FACTS = Facts()
 Tell = Callable[[Notice], None]
 
@@ -216,6 +250,7 @@ class CaseFile:
         self.directory = directory
         self.people = people
         self.tell = tell
+        self._in_hand: dict[int, Case] = {}  # so that the session need not load again what it was asked for before
 
     # ---- reading
 
@@ -228,6 +263,7 @@ class CaseFile:
         found = await self.session.get(Case, case_id, with_for_update=lock or None, populate_existing=lock)
         if found is None:
             raise CaseNotFound(case_id)
+        self._in_hand[case_id] = found
         return found
 
     async def seen_by(self, person_id: int, case_id: int) -> Case:
@@ -250,16 +286,8 @@ class CaseFile:
 
     async def _rule_for(self, case: Case) -> RoutingRule | None:
         """The newest rule of this community, made from a ruling, that speaks of such a case."""
-        rows = await self.session.execute(
-            select(RoutingRule)
-            .where(
-                RoutingRule.community_id == case.community_id,
-                RoutingRule.category == case.category,
-                RoutingRule.ended_at.is_(None),
-                RoutingRule.estate_text.in_(["", case.estate_text]),
-            )
-            .order_by(RoutingRule.id.desc())
-        )
+        which = {"community": case.community_id, "category": case.category, "estate": case.estate_text}
+        rows = await self.session.execute(_RULES, which)
         words = f"{case.text} {case.place_text}"
         return next((rule for rule in rows.scalars() if rule.word in words), None)
 
@@ -309,28 +337,11 @@ class CaseFile:
 
     async def view(self, case: Case) -> CaseView:
         """A snapshot for showing."""
-        reporters = (
-            await self.session.execute(
-                select(func.count())
-                .select_from(Reporter)
-                .where(Reporter.case_id == case.id, Reporter.left_at.is_(None))
-            )
-        ).scalar_one()
-        said = (
-            await self.session.execute(
-                select(
-                    Reporter.person_id, Reporter.first, Reporter.on_behalf_of, Reporter.consent, Reporter.ring
-                ).where(Reporter.case_id == case.id, or_(Reporter.first.is_(True), Reporter.on_behalf_of != ""))
-            )
-        ).all()
-        first = next((row for row in said if row.first), None)
-        media = (
-            await self.session.execute(
-                select(Media.id, Media.heard_at).where(Media.case_id == case.id).order_by(Media.created_at)
-            )
-        ).all()
+        waiting = (await self.session.execute(_WAITING, {"case": case.id})).all()
+        first = next((row for row in waiting if row.first), None)
+        secret = [row for row in waiting if row.confidential]
+        media = (await self.session.execute(_MEDIA, {"case": case.id})).all()
         every = tuple(one for one, _ in media if not is_voice(one))
-        secret = await self.in_confidence(case)
         shown = () if secret else every
         voices = {one: heard for one, heard in media if is_voice(one)}
         repair = await self._result_photos(case) if case.result_kind == "done" else ()
@@ -368,10 +379,10 @@ class CaseFile:
             told_at=case.told_at,
             result=mask(case.result),
             result_kind=case.result_kind,
-            reporters=reporters,
+            reporters=sum(row.left_at is None for row in waiting),
             photos=shown,
             confidential=bool(secret),
-            own_words="\n".join(one.own_words for one in secret),
+            own_words="\n".join(row.own_words for row in secret),
             own_photos=every if secret else (),
             reopened=case.reopened,
             refusals=case.refusals,
@@ -379,7 +390,7 @@ class CaseFile:
             on_behalf_of=mask(first.on_behalf_of) if first and not secret else "",
             consent=first.consent if first else False,
             ring=first.ring if first else "",
-            unnamed=tuple((row.person_id, row.on_behalf_of) for row in said if row.on_behalf_of and not row.consent),
+            unnamed=tuple((row.person_id, row.on_behalf_of) for row in waiting if row.on_behalf_of and not row.consent),
             voices=tuple(voices),
             unheard=sum(heard is None for heard in voices.values()),
             result_photos=repair,
@@ -562,14 +573,16 @@ class CaseFile:
         case.told_at = self.now
         self.session.add(case)
         await self.session.flush()
+        self._in_hand[case.id] = case
         opened = {**data, **told_of_place(case), "whole_due": case.whole_due_at.isoformat()}
         if case.routing_rule_id is not None:
             opened["routing_rule"] = case.routing_rule_id
         self._record(case, Action.OPEN, "", actor_id, role, case.text, opened)
-        self._schedule(case, CLOCK, case.rung_due_at)
-        self._schedule(case, REMIND, self._remind_at(case))
-        self._schedule(case, PROGRESS, self.now + self.rules.no_news)
-        await self.session.flush()
+        clocks = ((CLOCK, case.rung_due_at), (REMIND, self._remind_at(case)), (PROGRESS, self.now + self.rules.no_news))
+        of_it = {"community_id": case.community_id, "case_id": case.id}
+        await self.session.execute(  # in one statement: nobody asks for their ids here
+            insert(FollowUp), [{**of_it, "kind": kind, "due_at": at} for kind, at in clocks if at is not None]
+        )
         return case
 
     async def move(
@@ -804,16 +817,9 @@ class CaseFile:
 
     async def _number(self, community_id: int) -> str:
         day = self.now.astimezone(self.rules.zone).strftime("%y%m%d")
-        insert = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        statement = (
-            insert(CaseCounter)
-            .values(community_id=community_id, day=day, last=1)
-            .on_conflict_do_update(
-                index_elements=[CaseCounter.community_id, CaseCounter.day], set_={"last": CaseCounter.last + 1}
-            )
-            .returning(CaseCounter.last)
-        )
-        last = (await self.session.execute(statement)).scalar_one()
+        statement = _COUNTED_ON[self.session.get_bind().dialect.name]
+        first = {"community_id": community_id, "day": day, "last": 1}
+        last = (await self.session.execute(statement, first)).scalar_one()
         return f"{self.directory.community(community_id).code}{day}-{last:02d}"
 
     # ---- saying

@@ -126,7 +126,6 @@ class Cases:
         await self.attach(case.id, report.photos)
         if report.understood and report.understood != report.category and not report.confidential:
             self._correction(case, report.text, report.understood, report.category, report.person_id, Relation.REPORTER)
-        await self._file.session.flush()
         await self._file.card(case, urgent=report.urgent)
         return await self._file.view(case)
 
@@ -315,9 +314,9 @@ class Cases:
 
     # ---- while it is open
 
-    async def mine(self, person_id: int, *, closed_days: int = 30) -> list[CaseView]:
-        """The person's own cases: the open ones and those closed lately, newest first."""
-        rows = await self._file.session.execute(
+    async def mine(self, person_id: int, *, closed_days: int = 30, status: Status | None = None) -> list[CaseView]:
+        """The person's own cases: the open ones and those closed lately, newest first; all, or those in one `status`."""
+        query = (
             select(Case)
             .join(Reporter, Reporter.case_id == Case.id)
             .where(
@@ -331,6 +330,9 @@ class Cases:
             .order_by(Case.id.desc())
             .limit(30)
         )
+        if status is not None:
+            query = query.where(Case.status == status)
+        rows = await self._file.session.execute(query)
         return [await self._file.view(case) for case in rows.scalars()]
 
     async def add(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,15 +12,17 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from workflows.sqlite_on_the_loop import DRIVER, ReadAtOnce
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OPENED_BY = "opened_by"  # in a session's info: which Database it came from
 _LAST_ACTS = "last_acts"
+_IDLE_SINCE, _FRESH = "idle_since", 1.0  # seconds
 # A process that froze or whose machine is gone must not keep rows, chats and locks for ever: the server lets go.
 _LETS_GO = {
     "idle_in_transaction_session_timeout": "60000",  # ms; no transaction of ours waits for anything but the database
@@ -51,9 +54,9 @@ class Database:
             event.listen(self._reader.sync_engine, "begin", _plain_begin)
         else:
             self._writer = self._glancer = self._reader = create_async_engine(
-                url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True,
-                connect_args={"server_settings": _LETS_GO},
-            )  # fmt: skip
+                url, pool_size=8, max_overflow=8, hide_parameters=True, connect_args={"server_settings": _LETS_GO}
+            )
+            _look_at_the_idle(self._writer)
         info = {OPENED_BY: self.name}
         kind = ReadAtOnce if self.sqlite else Session
         self._write = async_sessionmaker(self._writer, expire_on_commit=False, info=info, sync_session_class=kind)
@@ -94,6 +97,11 @@ class Database:
         finally:
             await engine.dispose()
 
+    @property
+    def engines(self) -> frozenset[AsyncEngine]:
+        """All of them."""
+        return frozenset((self._writer, self._glancer, self._reader))
+
     async def answers(self) -> bool:
         """Whether the database can be reached now."""
         try:
@@ -110,7 +118,7 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back."""
-        for engine in {self._writer, self._glancer, self._reader}:
+        for engine in self.engines:
             await engine.dispose()
 
 
@@ -146,6 +154,28 @@ def _sqlite_engine(url: URL, pool: int, **dialect: str) -> AsyncEngine:
         cursor.close()
 
     return engine
+
+
+def _look_at_the_idle(engine: AsyncEngine) -> None:
+    """Whether a connection still lives is asked only where it has idled: `pool_pre_ping` would ask before every transaction.
+
+    A server that was restarted meanwhile is noticed as with `pool_pre_ping`, for that takes longer than `_FRESH`.
+    """
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _given_back(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _taken(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        since = record.info.get(_IDLE_SINCE)
+        if since is None or time.monotonic() - since < _FRESH:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the pool makes a new one, and looks at none of the others any more
 
 
 def _plain_begin(connection: Connection) -> None:

@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter, Whistle
@@ -14,6 +15,13 @@ from workflows.policy.lifecycle import Rung
 from workflows.policy.permissions import Relation, Role
 from workflows.policy.places import Address
 
+_REACHED = (
+    select(Person, Account, Post)
+    .outerjoin(Account, and_(Account.person_id == Person.id, Account.blocked_at.is_(None)))
+    .outerjoin(Post, and_(Post.person_id == Person.id, Post.until.is_(None)))
+    .where(Person.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Person.id, Account.id, Post.id)
+)
 OFFICE_ROLES = (Role.COMMUNITY_SECRETARY, Role.COMMUNITY_STAFF)
 
 
@@ -33,6 +41,24 @@ class Colleague:
     role: Role
 
 
+@dataclass(frozen=True)
+class Known:
+    """Who writes in a chat: their account there, themselves, and the posts they hold now."""
+
+    account: Account
+    person: Person
+    posts: Sequence[Post]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Somebody who is to be told something: themselves, every chat in which they can be reached, the posts they hold now."""
+
+    person: Person
+    accounts: Sequence[Account]
+    posts: Sequence[Post]
+
+
 class People:
     """Who somebody is and whom a matter concerns. One instance per transaction."""
 
@@ -47,22 +73,17 @@ class People:
             await self._session.execute(select(Account).where(Account.channel == channel, Account.chat_key == chat_key))
         ).scalar_one_or_none()
 
-    async def newcomer(self, channel: str, chat_key: str, name: str, community_id: int) -> Person:
+    async def newcomer(self, channel: str, chat_key: str, name: str, community_id: int) -> Known:
         """Somebody writes for the first time: a resident of nowhere yet."""
         person = Person(community_id=community_id, name=name or "居民", created_at=self._now)
         self._session.add(person)
         await self._session.flush()
-        self._session.add(
-            Account(
-                community_id=community_id,
-                person_id=person.id,
-                channel=channel,
-                chat_key=chat_key,
-                last_seen_at=self._now,
-            )
+        account = Account(
+            community_id=community_id, person_id=person.id, channel=channel, chat_key=chat_key, last_seen_at=self._now
         )
+        self._session.add(account)
         await self._session.flush()
-        return person
+        return Known(account, person, ())
 
     async def person(self, person_id: int) -> Person:
         """The person of that id.
@@ -81,6 +102,22 @@ class People:
             select(Account).where(Account.person_id == person_id, Account.blocked_at.is_(None)).order_by(Account.id)
         )
         return rows.scalars().all()
+
+    async def reached(self, ids: Iterable[int]) -> dict[int, Reached]:
+        """How several persons can be reached."""
+        persons: dict[int, Person] = {}
+        accounts: dict[int, dict[int, Account]] = defaultdict(dict)
+        posts: dict[int, dict[int, Post]] = defaultdict(dict)
+        for person, account, post in await self._session.execute(_REACHED, {"ids": list(ids)}):
+            persons[person.id] = person
+            if account is not None:
+                accounts[person.id][account.id] = account
+            if post is not None:
+                posts[person.id][post.id] = post
+        return {
+            one: Reached(person, tuple(accounts[one].values()), tuple(posts[one].values()))
+            for one, person in persons.items()
+        }
 
     async def posts(self, person_id: int) -> Sequence[Post]:
         """The posts this person holds now."""

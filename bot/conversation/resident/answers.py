@@ -255,9 +255,11 @@ async def _not_needed(talk: Talk, text: str) -> bool:
 
 async def _more(talk: Talk, text: str) -> bool:
     """The rung had asked for more (需补充): this is it, unless it plainly is something else."""
+    if talk.dialogue.draft is not None:
+        return False
     cases = talk.office.cases
-    waiting = [v for v in await cases.mine(talk.speaker.person_id) if v.status is Status.WAITING_FOR_RESIDENT]
-    if len(waiting) != 1 or talk.dialogue.draft is not None or _something_else(text, talk.alone, waiting[0]):
+    waiting = await cases.mine(talk.speaker.person_id, status=Status.WAITING_FOR_RESIDENT)
+    if len(waiting) != 1 or _something_else(text, talk.alone, waiting[0]):
         return False
     talk.act("supply")
     view = await cases.add(talk.speaker.person_id, waiting[0].id, text, photos(talk))
@@ -274,9 +276,15 @@ def _something_else(text: str, u: Understanding | None, view: CaseView) -> bool:
     return u.intent not in ("out_of_scope", "dissatisfied", "satisfied")
 
 
+# Words without which nothing is judged: then nobody's cases need to be looked at.
+_JUDGING = (
+    words.again, words.verdict, words.partly, words.not_fixed, words.fixed, words.abusive, words.protests,
+)  # fmt: skip
+
+
 async def _verdict(talk: Talk, text: str) -> bool:
     """Asked 解决了没有, or speaking of a thing that was just repaired: a verdict, not a new report."""
-    if talk.dialogue.draft is not None or words.more(text):
+    if talk.dialogue.draft is not None or words.more(text) or not any(judges(text) for judges in _JUDGING):
         return False
     cases = await talk.office.cases.mine(talk.speaker.person_id)
     act, judged = _back_again(talk, text, cases) or _judged(talk, text, cases)

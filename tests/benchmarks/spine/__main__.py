@@ -23,12 +23,14 @@ from tests.benchmarks.spine import large, starting, table, turns
 from tests.benchmarks.spine.engines import ENGINES, Place, place
 
 ROOT = Path(__file__).resolve().parents[3]
+SHORT = (2, 60)  # repetitions and updates of the comparison with the echo
 PARTS = ("turns", "start", "large", "memory")
 Part = Callable[[Place, argparse.Namespace], Awaitable[dict[str, Any]]]
 
 
 async def _turns(where: Place, given: argparse.Namespace) -> dict[str, Any]:
-    return {"turns": await turns.compare(where, given.repetitions, given.updates)}
+    repetitions, updates = SHORT if given.short else (given.repetitions, given.updates)
+    return {"turns": await turns.compare(where, repetitions, updates)}
 
 
 async def _start(where: Place, _: argparse.Namespace) -> dict[str, Any]:
@@ -58,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without")
     parser.add_argument("--engine", choices=(*ENGINES, "both"), default="both")
+    parser.add_argument("--short", action="store_true", help="fewer turns: both engines in some three minutes")
     parser.add_argument("--repetitions", type=int, default=5, help="of each comparison with the echo")
     parser.add_argument("--updates", type=int, default=320, help="in each of them; a third of it with one client")
     parser.add_argument("--cases", type=int, default=large.ALL_CASES, help="open ones for sweep and digest")

@@ -20,7 +20,7 @@ from tests.benchmarks.spine.feeding import percentile, spread
 from tests.benchmarks.spine.loading import Load
 from tests.benchmarks.spine.turns import ROOT, Constant, NullMessenger
 from workflows.cases import NewReport
-from workflows.models import FollowUp, Inbound
+from workflows.models import FollowUp, Person
 from workflows.policy.weeks import Week
 
 NOW = datetime.fromisoformat("2026-11-25T02:00:00+00:00")  # a Wednesday, ten in the morning there
@@ -75,10 +75,11 @@ async def _look_up(app: App, scale: city.Scale, times: int) -> dict[str, Any]:
         category = dice.choice(tuple(TEXTS))
         building = dice.randrange(30) + 1
         words = f"{city.NAMES[estate - 1]}小区{building}号楼{dice.choice(TEXTS[category][1])}"
-        row = Inbound(channel=city.CHANNEL, chat_key=str(city.FIRST_CHAT + person), update={})
+        async with app.database.reading() as session:
+            teller = await session.get_one(Person, person)  # a turn has it from the batch that it came in
         understood = await app.understander.understand(words)
         began = time.perf_counter()
-        await nearby(row, None, words, understood)
+        await nearby(None, teller, words, understood)
         middle = time.perf_counter()
         async with app.database.reading() as session:
             office = app.office(session)

@@ -271,9 +271,11 @@ async def _by_turns(
 
 
 async def _statements(whole: Whole, updates: list[dict[str, Any]]) -> dict[str, float]:
-    """What one turn sends to the database, by the first word of each statement; alone and among sixteen."""
-    database = whole.app.database
-    engines = {database._writer.sync_engine, database._reader.sync_engine}
+    """What one turn sends to the database, alone and among sixteen; looks into an empty inbox or outbox included.
+
+    BEGIN and COMMIT are not among them: the driver sends those by itself.
+    """
+    engines = {engine.sync_engine for engine in whole.app.database.engines}
     counted: dict[str, float] = {}
     for clients, part in ((1, updates[:20]), (16, updates[20:])):
         said = 0
