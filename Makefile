@@ -12,6 +12,10 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 	echo "Python 3.11 is needed and was not found$${p:+ as $$p}. Install it, or: make PYTHON=/path/to/python3.11 setup" >&2; \
 	exit 1; }; "$$p" .ci/setup.py
 ARGS ?=
+# A worker for each core, not more than four; WORKERS=0 runs in one process, as a bare .venv/bin/pytest does. With worksteal
+# a worker that crashes is a failed test and the rest goes on; with loadfile and loadgroup (3.8.0) the run hangs.
+WORKERS ?= logical
+PYTEST = .venv/bin/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-app run test check train evaluate bench bench-nlu bench-crash bench-console fuzz near-duplicates encoder format clean
@@ -29,7 +33,7 @@ run: setup ## set up, then serve the chat page on http://127.0.0.1:8080
 	@exec .venv/bin/xiaoshao run $(ARGS)
 
 test: setup ## set up, then run every test (ARGS="-k name" for some)
-	.venv/bin/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: setup-app ## format, lint, types, import contracts and unit tests; needs no Rasa
 	.venv/bin/ruff format --check .
@@ -37,7 +41,7 @@ check: setup-app ## format, lint, types, import contracts and unit tests; needs 
 	.venv/bin/mypy
 	.venv/bin/mypy .ci/setup.py
 	.venv/bin/lint-imports
-	.venv/bin/pytest tests/unit $(ARGS)
+	$(PYTEST) tests/unit $(ARGS)
 
 train: ## train the model if what it is made from has changed (FORCE=1: in any case)
 	$(SETUP) rasa model $(if $(FORCE),--force)
