@@ -88,7 +88,9 @@ def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables) -> None:
         if line["kind"] == "call" and line["chat"]:
             last[line["chat"]] = line
     told = [line for line in last.values() if line["method"] == "sendMessage" and line["answer"] == "ok"][-2:]
-    journal[began + 1 : began + 1] = [line | {"n": 10**6} for line in told]
+    for again, line in enumerate(told, 10**6):
+        journal.insert(began + 1, line | {"n": again, "message_id": again})
+        next(row for row in kept["outbox"] if row["message_id"] == str(line["message_id"]))["message_id"] = str(again)
 
 
 def _a_picture_never_arrives(journal: list[Row], kept: Tables) -> None:
