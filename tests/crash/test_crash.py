@@ -83,12 +83,15 @@ def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables) -> None:
     """Two chats each get again, in the next life, what they got right before the kill."""
     kill = [n for n, line in enumerate(journal) if line["kind"] == "kill"][2]
     began = next(n for n in range(kill, len(journal)) if journal[n]["kind"] == "start")
+    known = {row["message_id"]: row for row in kept["outbox"] if row["channel"] == "telegram"}
     last: dict[int, Row] = {}
     for line in journal[:kill]:
         if line["kind"] == "call" and line["chat"]:
             last[line["chat"]] = line
-    told = [line for line in last.values() if line["method"] == "sendMessage" and line["answer"] == "ok"][-2:]
-    journal[began + 1 : began + 1] = [line | {"n": 10**6} for line in told]
+    told = [line for line in last.values() if line["answer"] == "ok" and str(line.get("message_id")) in known][-2:]
+    for again, line in enumerate(told, 10**6):
+        journal.insert(began + 1, line | {"n": again, "message_id": again})
+        known[str(line["message_id"])]["message_id"] = str(again)
 
 
 def _a_picture_never_arrives(journal: list[Row], kept: Tables) -> None:

@@ -56,7 +56,7 @@ class Crowd(Fire):
 
     async def _start(self, place: int, number: int = 0) -> None:
         cold = bool(number and self._plan.cold_every) and number % self._plan.cold_every == 0
-        own = {"XIAOSHAO__SERVER__PORT": str(self._ports[place])}
+        own = self.own | {"XIAOSHAO__SERVER__PORT": str(self._ports[place])}
         roles = [word for role in self._roles[place] for word in ("--role", role)]
         # Half of them are seen to be dead by the others, half have to be waited for, as on another machine.
         machine = f"machine-{number}-{place}" if self._coin.random() < 0.5 else ""

@@ -12,7 +12,8 @@ from tests.benchmarks.under_fire.lives import Life, Lives
 from tests.benchmarks.under_fire.messenger import MOMENTS, Messenger
 from tests.benchmarks.under_fire.postgres import Postgres
 
-START_SECONDS, CATCH_UP_SECONDS = 120.0, 300.0
+START_SECONDS, CATCH_UP_SECONDS = 120.0, 120.0
+STILL = {"XIAOSHAO__SCHEDULER__TICK_SECONDS": "3600"}  # nothing more falls due
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Fire:
         self._journal = messenger.journal
         self._began = time.monotonic()
         self.life: Life | None = None
+        self.own: dict[str, str] = {}  # settings of the lives from now on
 
     async def start(self, *, number: int = 0) -> Life:
         """The next life, by polling or webhook."""
         mode = self._rng.choice(["polling", "webhook"])
         cold = bool(number and self._plan.cold_every) and number % self._plan.cold_every == 0
         self._messenger.up.clear()
-        self.life = await self._lives.start(mode, cold=cold)
+        self.life = await self._lives.start(mode, cold=cold, own=self.own)
         self._journal.write("start", number=number, mode=mode, cold=cold, pid=self.life.pid)
         return self.life
 
