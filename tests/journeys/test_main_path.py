@@ -22,9 +22,9 @@ async def test_a_silent_property_is_reminded_then_passed_over_and_the_resident_h
     assert case.rung == "property"
     whole = case.whole_due_at
     await town.heard("td-property")
-    await town.passes(days=2, hours=20)
+    await town.passes(days=2, hours=22)  # eight in the morning: nothing comes at night
     assert "快到时限了" in await town.heard("td-property")
-    await town.passes(hours=6)
+    await town.passes(hours=4)
     case = await town.only_case()
     assert (case.rung, town.holder(case)) == ("community", "通道北街社区党委")
     assert case.whole_due_at == whole
