@@ -279,11 +279,11 @@ class Cases:
             NotPossible: it is closed.
         """
         case, reporter = await self._reported(person_id, case_id)
+        role = await self._file.authorise(person_id, case, Action.RELOCATE)  # before anything is changed
         if not reporter.confidential:
             reporter.confidential, reporter.own_words = True, _own_words(case.text, address_of(case))
             case.text = confidence.WITHHELD
             self._hide_place(case, address_of(case))
-            role = await self._file.authorise(person_id, case, Action.RELOCATE)
             place = told_of_place(case)  # the row must follow from its events
             await self._file.move(case, Action.RELOCATE, by=person_id, role=role, data=place)
             circle = await self._file.people.circle(case)

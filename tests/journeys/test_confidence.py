@@ -109,3 +109,17 @@ async def test_the_row_follows_from_its_history_when_secrecy_was_asked_for_later
     async with town.app.database.reading() as session:
         (story,) = await read(session, [case.community_id], town.app.rules)
     assert story.where == (case.estate_text, case.building_text, case.place_text) == ("富邦小区", "", "")
+
+
+async def test_nobody_else_can_ask_for_it_and_a_closed_case_stays_as_it_is(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼2单元楼道灯不亮了")
+    case = await town.only_case()
+    bubble = (await town.bubbles("td-neighbour") or await town.bubbles("td-resident"))[-1]
+    data = f"c:confidential:{case.id}"
+    assert "没有找到" in await town.taps_data("td-neighbour", bubble, data)
+    await town.says("td-resident", "算了，不用了")
+    (before,) = await town.rows(Reporter)
+    await town.taps_data("td-resident", (await town.bubbles("td-resident"))[-1], data)
+    (after,) = await town.rows(Reporter)
+    assert (before.confidential, after.confidential, after.own_words) == (False, False, "")
+    assert (await town.only_case()).text == case.text

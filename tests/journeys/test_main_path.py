@@ -22,7 +22,7 @@ async def test_a_silent_property_is_reminded_then_passed_over_and_the_resident_h
     assert case.rung == "property"
     whole = case.whole_due_at
     await town.heard("td-property")
-    await town.passes(days=2, hours=22)  # in the morning: it was due at night
+    await town.passes(days=2, hours=22)  # eight in the morning: nothing comes at night
     assert "快到时限了" in await town.heard("td-property")
     await town.passes(hours=4)
     case = await town.only_case()
