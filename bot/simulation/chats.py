@@ -27,6 +27,7 @@ from workflows.policy.permissions import Role
 if TYPE_CHECKING:
     from bot.simulation.season import Season
 
+MANY = 600  # residents; of more people not more is done in chats: a turn costs ten times what a use case does
 # They are answered by the buttons beneath them, so they have to stand in the chat.
 _BY_THEIR_BUTTONS = frozenset({NoticeKind.SUSPENSION, NoticeKind.UPKEEP_TASK, NoticeKind.UPKEEP_MISSED})
 
@@ -50,6 +51,8 @@ class Chats:
         self.random = Random(f"{season.seed} in chat")  # noqa: S311 - a made-up season
         self.reachable: set[int] = set()  # who has an account
         self.offices: dict[int, list[int]] = {}  # community -> its office, the secretary first
+        self.people = min(season.residents, MANY)
+        self._share = self.eager * self.people / season.residents
         self._notices: list[Notice] = []
         self.duty = Duty(self)
         self.rounds = Rounds(self)
@@ -124,9 +127,14 @@ class Chats:
         """Whether it happens this time."""
         return self.random.random() < of
 
+    def drawn(self) -> float:
+        """A number to choose by among things that are done in chats; the fewer of them are to be, the larger."""
+        return self.random.random() / self._share
+
     def in_chat(self, of: float) -> bool:
         """Whether somebody chooses their chat for it."""
-        return self.chance(of * self.eager)
+        share = of * self._share
+        return share >= 1 or self.chance(share)
 
     def later(self, now: datetime, hours: float) -> datetime:
         """Some time on, but not at night."""

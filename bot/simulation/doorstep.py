@@ -32,11 +32,11 @@ class Doorstep:
 
     def plan(self) -> None:
         """Over the whole season: reports of every sort, and a few who want fewer digests."""
-        season, kinds = self._season, (self._reports, self._joins, self._speaks, self._for_a_neighbour)
-        number = max(12, round(season.residents * words.REPORTS_PER_RESIDENT * _IN_CHAT))
+        people, kinds = self._chats.people, (self._reports, self._joins, self._speaks, self._for_a_neighbour)
+        number = max(12, round(people * words.REPORTS_PER_RESIDENT * _IN_CHAT))
         for n in range(number):
             self._at_some_time(kinds[n % len(kinds)]())
-        for n in range(max(4, season.residents // 40)):
+        for n in range(max(4, people // 40)):
             self._at_some_time(self._subscribes("退订" if n % 2 == 0 else "简报每月一次"))
 
     def _at_some_time(self, chat: Chat) -> None:

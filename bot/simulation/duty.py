@@ -87,7 +87,7 @@ class Duty:
         return self._promises(notice.to, row) if self._chats.in_chat(0.06) else None
 
     def _community(self, notice: Notice, row: Case) -> Chat | None:
-        me, chance = notice.to, self._random.random() / self._chats.eager
+        me, chance = notice.to, self._chats.drawn()
         if notice.data.get("reason") == "whistle_wanted":
             return self._reviews(me, row)
         if row.refusals:
@@ -100,7 +100,7 @@ class Duty:
 
     def _department(self, notice: Notice, row: Case) -> Chat | None:
         if notice.to not in self._chats.reachable:
-            return self._chats.pages.answers(row)
+            return self._chats.pages.answers(row) if self._chats.in_chat(1.0) else None
         if self._chats.in_chat(0.12):
             return self._promises(notice.to, row)
         return self._answers(notice.to, row) if self._chats.in_chat(0.4) else None
@@ -245,8 +245,8 @@ class Duty:
 
     def _wakes(self, row: Case) -> Chat:
         async def chat() -> None:
-            office = self._chats.offices[row.community_id]
-            if await self.does(office[0], row, "wake"):
+            office = self._chats.offices.get(row.community_id)
+            if office and await self.does(office[0], row, "wake"):
                 self._chats.did("suspension_lifted")
 
         return chat

@@ -29,7 +29,9 @@ class Rounds:
     def plan(self) -> None:
         """Over the whole season, in the morning."""
         season = self._season
-        reports = round(season.residents * words.REPORTS_PER_RESIDENT)
+        if not season.neighbours.patrols:
+            return
+        reports = round(self._chats.people * words.REPORTS_PER_RESIDENT)
         for _ in range(max(8, round(reports * _ROUNDS_PER_REPORT))):
             day = season.start + timedelta(days=self._random.randrange(season.days))
             at = day + timedelta(minutes=DAY_BEGINS * 60 + self._random.randrange(180))
