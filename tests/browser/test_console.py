@@ -124,7 +124,6 @@ async def test_from_the_chat_to_the_board_a_case_an_act_a_search_and_an_export(s
         page = await opening.value
         await page.get_by_role("button", name="进入工作台").click()
         await expect(page.get_by_role("heading", name="看板")).to_be_visible(timeout=PATIENCE)
-        await shot(page, "console_board")
 
         lane = page.get_by_role("region", name="社区协调")
         number = await lane.locator(".number").first.inner_text()
@@ -219,6 +218,7 @@ async def test_two_steps_lay_a_case_aside_and_two_cases_become_one(site: Site, b
         lane = page.get_by_role("region", name="挂账")
         await expect(lane).to_contain_text(two.number)
         await expect(lane).to_contain_text("配件缺货")
+        await shot(page, "console_board")
         await page.goto(f"{site.address}/console/case/{two.id}")
         await page.emulate_media(media="print")
         await expect(page.locator("#rest")).to_be_visible()
