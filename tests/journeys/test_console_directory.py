@@ -468,7 +468,7 @@ async def test_another_process_routes_by_it_too(here: Town, tmp_path: Path) -> N
             answer = await office.posts("directory/landmarks", name="新月广场", aliases="月亮广场", grid="第三网格")
             assert answer.status_code == 303
         async with asyncio.timeout(20):
-            while other.directory.locate("月亮广场", prefer_community=None).landmark_id is None:  # noqa: ASYNC110
+            while other.directory.locate("新月广场", prefer_community=None).landmark_id is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         for work in works:
             work.cancel()
