@@ -36,7 +36,7 @@ class OnTheLoop(SQLiteDialect_pysqlite):
         """`begin`: how a transaction begins; BEGIN IMMEDIATE for those that write."""
         super().__init__(**kwargs)
         self._begin = begin
-        self._waits = ThreadPoolExecutor(thread_name_prefix="sqlite waits")
+        self._waits = ThreadPoolExecutor(2, thread_name_prefix="sqlite waits")
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[Pool]:
