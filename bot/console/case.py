@@ -21,6 +21,7 @@ from workflows.console import audit
 from workflows.console.audit import Deed
 from workflows.console.case_page import CasePage, case_page, photo_of, staff_relations
 from workflows.console.meanwhile import seen_now
+from workflows.console.rounds import plans_of
 from workflows.handling import Missing
 from workflows.media import PhotoRefused, clean, keep, path_of
 from workflows.office import Office
@@ -117,7 +118,7 @@ class Cases:
             whistles=_WHISTLES,
             listens=bool(page.relations & _LISTENERS),
             further=[(act, label) for act, label in FURTHER if act in page.may],
-            plans=await visit.office.upkeep.of_case(visit.viewer.person_id, case_id),
+            plans=await plans_of(visit.office, visit.viewer, case_id),
             links="link" in page.may and not await visit.office.handling.reachable(case_id),
             seen=meanwhile.written(await seen_now(visit.office, case_id)),
             **more,

@@ -16,15 +16,17 @@ def upkeep_words(notice: Notice, head: str) -> Sequence[tuple[str, Rows, str]]:
     data = notice.data
     match notice.kind:
         case NoticeKind.UPKEEP_TASK:
-            text = say("upkeep.task", head=head, work=data["work"], unit=data["unit"])
+            text = say("upkeep.task", head=head, work=mask(str(data["work"])), unit=data["unit"])
             return [(text, _done_rows(data), "")]
         case NoticeKind.UPKEEP_MISSED:
             key = "upkeep.missed_office" if data.get("overseer") else "upkeep.missed"
-            text = say(key, head=head, work=data["work"], unit=data["unit"], day=_day(data["day"]))
+            text = say(key, head=head, work=mask(str(data["work"])), unit=data["unit"], day=_day(data["day"]))
             return [(text, _done_rows(data), "")]
         case NoticeKind.SEASON:
             first, last = (cards.date_words(date.fromisoformat(data[end])) for end in ("first", "last"))
-            text = say("upkeep.season", head=head, work=data["work"], unit=data["unit"], first=first, last=last)
+            text = say(
+                "upkeep.season", head=head, work=mask(str(data["work"])), unit=data["unit"], first=first, last=last
+            )
             plan = int(data["plan"])
             rows = [[option("再来一季", Upkeep(act="renew", row=plan)), option("不用了", Upkeep(act="no", row=plan))]]
             return [(text, rows, "")]
@@ -39,22 +41,47 @@ def _news(data: Any, head: str) -> Sequence[tuple[str, Rows, str]]:
         case "planned":
             first, last = (cards.date_words(date.fromisoformat(data[end])) for end in ("first", "last"))
             how = say("upkeep.times", n=data["turn"]) if data["turn"] else f"{data['trigger']}过后"
-            text = say("upkeep.promised", head=head, work=data["work"], first=first, last=last, how=how, next=following)
+            text = say(
+                "upkeep.promised",
+                head=head,
+                work=mask(str(data["work"])),
+                first=first,
+                last=last,
+                how=how,
+                next=following,
+            )
             return [(text, [], "")]
         case "missed":
             return [
-                (say("upkeep.not_done", head=head, work=data["work"], day=_day(data["day"]), unit=data["unit"]), [], "")
+                (
+                    say(
+                        "upkeep.not_done",
+                        head=head,
+                        work=mask(str(data["work"])),
+                        day=_day(data["day"]),
+                        unit=data["unit"],
+                    ),
+                    [],
+                    "",
+                )
             ]
         case "skipped":
             note = mask(str(data["note"]))
-            text = say("upkeep.skipped", head=head, work=data["work"], day=_day(data["day"]), note=note, next=following)
+            text = say(
+                "upkeep.skipped",
+                head=head,
+                work=mask(str(data["work"])),
+                day=_day(data["day"]),
+                note=note,
+                next=following,
+            )
             return [(text, [], "")]
         case _:
             note = f"：{mask(str(data['note']))}" if data.get("note") else ""
             text = say(
                 "upkeep.done",
                 head=head,
-                work=data["work"],
+                work=mask(str(data["work"])),
                 turn=data["turn"],
                 unit=data["unit"],
                 note=note,

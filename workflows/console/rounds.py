@@ -31,6 +31,13 @@ async def plans(office: Office, viewer: Viewer) -> list[PlanView]:
     return sorted((_told(plan, names) for plan in found), key=lambda plan: (plan.next_on or plan.last_on, plan.id))
 
 
+async def plans_of(office: Office, viewer: Viewer, case_id: int) -> list[PlanView]:
+    """The plans of one case, as far as the viewer has to do with them."""
+    found = await office.upkeep.of_case(viewer.person_id, case_id)
+    names = await unnamed(office.session, [case_id])
+    return [_told(plan, names) for plan in found]
+
+
 async def plan_page(office: Office, viewer: Viewer, plan_id: int) -> PlanPage:
     """A plan with its rounds, done and to come.
 

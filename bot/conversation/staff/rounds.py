@@ -10,6 +10,7 @@ from bot.conversation.staff import season_words
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
 from workflows.handling import Missing
+from workflows.policy.privacy import mask
 from workflows.policy.upkeep import Rhythm
 from workflows.upkeep import PlanView
 
@@ -120,7 +121,7 @@ def plan_line(plan: PlanView) -> str:
     done = f"，已做{plan.done}次" if plan.done else ""
     missed = f"，漏了{plan.missed}次" if plan.missed else ""
     following = f"；下次{day_words(plan.next_on)}" if plan.next_on is not None else ""
-    return f"【{plan.number}】{plan.work}，{rhythm}，{span}，{plan.unit}{done}{missed}{following}"
+    return f"【{plan.number}】{mask(plan.work)}，{rhythm}，{span}，{plan.unit}{done}{missed}{following}"
 
 
 def day_words(day: date | None) -> str:
