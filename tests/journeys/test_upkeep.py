@@ -69,7 +69,8 @@ async def test_a_missed_round_raises_itself_and_can_still_be_done_late(town: Tow
     assert "没有做" in told and WATER in told
     assert "还没有确认" in await town.heard("td-resident")
     (missed,) = await town.rows(UpkeepTask, UpkeepTask.missed_at.is_not(None))
-    assert (await town.actions(await town.only_case()))[-2:] == ["round_due", "round_missed"]
+    done = await town.actions(await town.only_case())
+    assert [action for action in done if action.startswith("round_")] == ["round_due", "round_missed"]
     digest = await town.says("td-secretary", "/digest 本周")
     assert "漏了1次" in digest and "还欠1次" in digest
     await town.taps("td-secretary", "做好了")  # the community confirms for them
