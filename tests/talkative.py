@@ -117,7 +117,7 @@ class Talkative(Season):
     in_chat = False  # every word goes through the use cases, where the numbers are put in
 
     async def _prepare(self) -> None:
-        self.neighbours = Neighbours()
+        self.spoken_for = Neighbours()
         await super()._prepare()
         self.grids: dict[str, set[int | None]] = {}  # by case number; more than one where its place was put right
         self.announcer = Announcer(self.settings.zone, None)
@@ -130,8 +130,8 @@ class Talkative(Season):
 
     def _office(self, session: AsyncSession, moment: datetime) -> Office:
         office = super()._office(session, moment)
-        office.cases = Chatty(office.cases, self.numbers, self.neighbours)  # type: ignore[assignment]
-        office.handling = Chatty(office.handling, self.numbers, self.neighbours)  # type: ignore[assignment]
+        office.cases = Chatty(office.cases, self.numbers, self.spoken_for)  # type: ignore[assignment]
+        office.handling = Chatty(office.handling, self.numbers, self.spoken_for)  # type: ignore[assignment]
         return office
 
     async def _hear(self, office: Office) -> None:

@@ -84,7 +84,7 @@ async def aftermath(played: Talkative, now: datetime) -> None:
             case = await office.file.case((await office.cases.open(report)).id)
             secretary = await _of(office, case, Role.COMMUNITY_SECRETARY)
             assert secretary is not None
-            name = played.neighbours.of_case.get(case.id, "")
+            name = played.spoken_for.of_case.get(case.id, "")
             while case.status in (Status.WITH_GRID, Status.WITH_PROPERTY):
                 await office.file.move(case, Action.ESCALATE)
             match number % 4:
@@ -137,7 +137,7 @@ async def _merged(played: Talkative, office: Office) -> None:
         for name in ("郭巧云", "孙兰芝")
     ]
     one, two = [(await office.cases.open(report)).id for report in reports]
-    played.neighbours.said_by |= {"郭巧云": person, "孙兰芝": person}
+    played.spoken_for.said_by |= {"郭巧云": person, "孙兰芝": person}
     secretary = await _of(office, await office.file.case(one), Role.COMMUNITY_SECRETARY)
     assert secretary is not None
     await office.merging.merge(secretary, one, two)
@@ -217,7 +217,7 @@ async def test_no_number_and_no_name_stands_on_any_page_or_in_any_export_of_a_se
     played, database = await season(tmp_path)
     now = played.start + timedelta(days=28, hours=10)
     await aftermath(played, now)
-    names = set(played.neighbours.said_by)
+    names = set(played.spoken_for.said_by)
     wrong, pages, rung = [], {}, 0
     app = App(
         settings_for(database.url, tmp_path), clock=ManualClock(now), understander=NobodyReads(), database=database

@@ -49,12 +49,12 @@ async def test_no_number_leaves_the_circle_in_a_whole_season(tmp_path: Path) -> 
     played, database = await season(tmp_path)
     try:
         async with database.reading() as session:
-            await _outbox(session, played.grids, played.neighbours.said_by)
+            await _outbox(session, played.grids, played.spoken_for.said_by)
             await _screens(played, session)
             exported = [row.text for row in await Corrections(session, played.start).candidates("new")]
             assert exported
             assert not [text for text in exported if told(text, PHONES + IDS)]
-            assert not [text for text in exported for name in played.neighbours.said_by if name in text]
+            assert not [text for text in exported for name in played.spoken_for.said_by if name in text]
     finally:
         await database.close()
 
@@ -96,7 +96,7 @@ async def _screens(played: Talkative, session: AsyncSession) -> None:
         ]  # fmt: skip
         for text in seen:
             assert not told(text, everybody), text
-            assert not [name for name in played.neighbours.said_by if name in text], text
+            assert not [name for name in played.spoken_for.said_by if name in text], text
         assert not told(cards.staff_card(view, Role.GRID_WORKER, now, zone)[0], IDS)
     for person in (await session.execute(select(Person.id))).scalars():
         for digest in await office.digests.for_person(person, Week.of(now, zone)):
