@@ -77,7 +77,7 @@ async def aftermath(played: Talkative, now: datetime) -> None:
     async with played.database.writing() as session:
         office: Office = played._office(session, now)
         await _merged(played, office)
-        homes = [(person, home) for person, home in played._people if home.grid_id is not None][:12]
+        homes = [(person, home) for person, home in played.neighbours.people if home.grid_id is not None][:12]
         for number, (person, home) in enumerate(homes):
             assert home.community_id is not None
             report = NewReport(person, home.community_id, "street_light", f"灯不亮，{spoken()}", home)
@@ -122,7 +122,7 @@ async def _ruled(office: Office, secretary: int, case: Case) -> None:
 
 async def _merged(played: Talkative, office: Office) -> None:
     """One person who reports for two neighbours, and then it is one matter."""
-    person, home = played._people[0]
+    person, home = played.neighbours.people[0]
     community = home.community_id
     assert community is not None
     reports = [
