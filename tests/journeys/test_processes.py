@@ -231,7 +231,7 @@ async def test_two_who_report_the_same_in_one_instant_to_two_processes_make_one_
         group.create_task(_turn_that_stands_still(one, first, holding))
         await asyncio.wait_for(holding.there.wait(), PATIENCE)  # its case is there, and nobody sees it
         async with two.database.writing() as session:
-            await two.turns._handle(session, second.id, await two.turns._read(second))
+            await two.turns._handle_each(session, [(second, await two.turns._read(second, None))])
         [waits] = await rows(two, select(Inbound).where(Inbound.id == second.id))
         assert (waits.state, waits.attempts, waits.error) == ("waiting", 0, "")
         holding.may_go.set()
@@ -246,9 +246,9 @@ async def test_two_who_report_the_same_in_one_instant_to_two_processes_make_one_
 
 
 async def _turn_that_stands_still(app: App, row: Inbound, holding: Holding) -> None:
-    read = await app.turns._read(row)
+    read = await app.turns._read(row, None)
     async with app.database.writing() as session:
-        await app.turns._handle(session, row.id, read)
+        await app.turns._handle_each(session, [(row, read)])
         at_the_end(session, holding)
 
 
