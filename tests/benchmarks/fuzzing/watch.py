@@ -20,7 +20,7 @@ from tests.benchmarks.fuzzing.messenger import Line
 from tests.benchmarks.fuzzing.people import Seat, Shown
 from workflows.models import Case, FollowUp, Inbound, Outbound
 from workflows.policy.lifecycle import OPEN
-from workflows.recount import BrokenHistory, read
+from workflows.recount import BrokenHistory, Story, read
 
 # None of these is ever part of a sentence of ours; nobody in the play writes them either.
 FOREIGN_TO_PEOPLE = re.compile(
@@ -113,14 +113,15 @@ class Watch:
         """Beside every turn, how much of the processor it takes: a message that takes long holds up everybody."""
         handle, read_ = turns._handle, turns._read
 
-        async def handled(session: Any, inbound_id: int, read: Any) -> None:
-            began = time.thread_time()
-            await handle(session, inbound_id, read)
+        async def handled(session: Any, taken: Any, read: Any) -> bool:
+            began, inbound_id = time.thread_time(), taken.row.id
+            went_well: bool = await handle(session, taken, read)
             self._slow.append((time.thread_time() - began, inbound_id))
+            return went_well
 
-        async def was_read(row: Inbound) -> Any:
+        async def was_read(row: Inbound, known: Any) -> Any:
             began = time.thread_time()
-            result = await read_(row)
+            result = await read_(row, known)
             self._slow.append((time.thread_time() - began, row.id))
             return result
 
@@ -265,7 +266,7 @@ class Watch:
             except BrokenHistory as error:
                 return [Finding("broken history", str(error))]
             cases = {case.id: case for case in (await session.execute(select(Case))).scalars()}
-        told = {story.case_id: story.events[-1].to_status for story in stories}
+        told = {story.case_id: story.events[-1].to_status for story in stories if isinstance(story, Story)}
         wrong = [n for n, case in cases.items() if told.get(n) != case.status]
         return [Finding("history does not lead to the present", str(wrong))] if wrong else []
 
