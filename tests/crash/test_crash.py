@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import inspect
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,9 +80,9 @@ def _a_reply_comes_twice_without_a_kill(journal: list[Row], kept: Tables) -> Non
     journal.insert(at + 1, journal[at] | {"n": 10**6})
 
 
-def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables) -> None:
+def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables, which: int = 0) -> None:
     """Two chats each get again, in the next life, what they got right before the kill."""
-    kill = [n for n, line in enumerate(journal) if line["kind"] == "kill"][2]
+    kill = [n for n, line in enumerate(journal) if line["kind"] == "kill"][which]
     began = next(n for n in range(kill, len(journal)) if journal[n]["kind"] == "start")
     known = {row["message_id"]: row for row in kept["outbox"] if row["channel"] == "telegram"}
     last: dict[int, Row] = {}
@@ -94,9 +95,10 @@ def _a_kill_doubles_two_replies(journal: list[Row], kept: Tables) -> None:
         known[str(line["message_id"])]["message_id"] = str(again)
 
 
-def _a_picture_never_arrives(journal: list[Row], kept: Tables) -> None:
+def _a_picture_never_arrives(journal: list[Row], kept: Tables, which: int = 0) -> None:
     """A digest's picture, or one that a resident sent and the grid worker should see."""
-    call = next(line for line in journal if line["kind"] == "call" and line["method"] == "sendPhoto" and line["taken"])
+    sent = (line for line in journal if line["kind"] == "call" and line["method"] == "sendPhoto" and line["taken"])
+    call = next(itertools.islice(sent, which, None))
     journal[:] = [line for line in journal if line.get("message_id") != call["message_id"]]
 
 
@@ -158,10 +160,20 @@ BROKEN: list[tuple[Callable[[list[Row], Tables], None], str]] = [
 
 @pytest.mark.parametrize(("breaks", "counter"), BROKEN, ids=[breaks.__name__.strip("_") for breaks, _ in BROKEN])
 def test_the_checker_sees_a_broken_promise(
-    left: tuple[list[Row], Tables], breaks: Callable[[list[Row], Tables], None], counter: str
+    left: tuple[list[Row], Tables], breaks: Callable[..., None], counter: str
 ) -> None:
-    journal, kept = copy.deepcopy(left)
-    breaks(journal, kept)
-    verdict: Verdict = judge(journal, kept)
-    assert getattr(verdict, counter) > 0, inspect.getsource(breaks)
-    assert verdict.faults
+    """Where `which` is asked for, the first that a run left may prove nothing (it came twice, say): then the next one."""
+    occasions = [{"which": n} for n in range(8)] if "which" in inspect.signature(breaks).parameters else [{}]
+    for number, occasion in enumerate(occasions):
+        journal, kept = copy.deepcopy(left)
+        try:
+            breaks(journal, kept, **occasion)
+        except (StopIteration, IndexError):
+            if number == 0:
+                pytest.skip("nothing of the kind happened in this run")
+            break
+        verdict: Verdict = judge(journal, kept)
+        if getattr(verdict, counter) > 0:
+            assert verdict.faults
+            return
+    pytest.fail(inspect.getsource(breaks))
