@@ -169,8 +169,10 @@ def test_the_checker_sees_a_broken_promise(
         try:
             breaks(journal, kept, **occasion)
         except (StopIteration, IndexError):
-            if number == 0:
+            if breaks is _a_voice_is_lost:  # one resident in sixteen sends one: a small run may have none
                 pytest.skip("nothing of the kind happened in this run")
+            if number == 0:
+                raise
             break
         verdict: Verdict = judge(journal, kept)
         if getattr(verdict, counter) > 0:
