@@ -301,11 +301,13 @@ def digest(
         from bot.conversation import digest_text
 
         app = App(settings)
-        await app.prepare()
-        chosen = wanted or Week.of(app.clock.now(), settings.zone)
-        async with app.database.reading() as session:
-            found = await app.office(session).digests.previews(preview, chosen)
-        await app.database.close()
+        try:
+            await app.prepare()
+            chosen = wanted or Week.of(app.clock.now(), settings.zone)
+            async with app.database.reading() as session:
+                found = await app.office(session).digests.previews(preview, chosen)
+        finally:
+            await app.database.close()
         if not found:
             _stop(f"nothing to say: nobody in this database reads the digest for {preview}", 1)
         for one in found:

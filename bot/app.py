@@ -270,9 +270,9 @@ class App:
             NotAlone: on SQLite another process is at work, or part of the work would be nobody's.
         """
         with alone_on(self.settings.database.url, self.roles):
-            await self._prepared()
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self.database.close)
+                await self._prepared()
                 self._check_departments()
                 if ProcessRole.TURNS in self.roles:
                     await self._start_reader(stack)

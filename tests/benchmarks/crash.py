@@ -51,7 +51,10 @@ def configuration(url: str, storage: Path, base: str, reader_url: str) -> dict[s
     config["database"]["url"] = url
     config["storage"] = str(storage)
     config["demo"]["directory"] = str(ROOT / config["demo"]["directory"])
-    config["quiet_hours"] = {"start": "00:00", "end": "00:00"}  # none: it runs at any hour, and everything has to arrive
+    config["quiet_hours"] = {
+        "start": "00:00",
+        "end": "00:00",
+    }  # none: it runs at any hour, and everything has to arrive
     config["channels"]["telegram"] |= {
         "token": TOKEN, "api_base": base, "webhook_secret": SECRET, "per_second": 200, "per_chat_seconds": 0.02,
     }  # fmt: skip

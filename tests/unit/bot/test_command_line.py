@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,9 +228,12 @@ def test_a_host_that_is_not_this_machine_is_named(monkeypatch: pytest.MonkeyPatc
 
 def test_a_demo_directory_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XIAOSHAO__DEMO__DIRECTORY", "nowhere.yml")
+    before = set(threading.enumerate())
     code, text = said("run")
     assert code == 2
     assert "demo.directory: nowhere.yml cannot be used" in text
+    left = set(threading.enumerate()) - before  # a connection that is left open keeps its thread
+    assert [thread.name for thread in left if not thread.name.startswith("sqlite waits")] == []
 
 
 def test_the_help_promises_no_page_that_does_not_exist() -> None:
