@@ -235,10 +235,10 @@ class Courier:
         async with self._database.glancing() as session:
             # As many more as are being served: they may be the first that are found.
             most = ROUND + len(self._busy)
-            heads = (await session.execute(outbox_heads(channels, now, world, most))).scalars().all()
+            heads = (await session.execute(*outbox_heads(channels, now, world, most))).scalars().all()
             chats = {(row.channel, row.chat_key): [row] for row in heads}
             if heads:
-                behind = await session.execute(with_those_behind([row.id for row in heads], now, most))
+                behind = await session.execute(*with_those_behind([row.id for row in heads], now, most))
                 for row in behind.scalars():
                     chats[row.channel, row.chat_key].append(row)
         oldest = min((row.created_at for row in heads), default=now)

@@ -379,7 +379,7 @@ class Turns:
         """The oldest waiting update of each chat; a chat whose oldest waits for its retry waits with it."""
         now = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time, not in the demo's
         async with self._database.glancing() as session:
-            return (await session.execute(inbox_heads(now, most))).scalars().all()
+            return (await session.execute(*inbox_heads(now, most))).scalars().all()
 
     async def _read_or_trouble(self, row: Inbound, known: Taken | None) -> Read:
         """What one message does before its turn must not hold up the others; a database that is away does."""

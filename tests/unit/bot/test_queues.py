@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.sql import Select
 
 from bot.clock import ManualClock
 from bot.courier import Courier, Pace, TryLater
 from bot.processes.claims import NoOthers
-from bot.processes.queues import inbox_heads, outbox_heads, put_off
+from bot.processes.queues import Question, inbox_heads, outbox_heads, put_off
 from bot.turn import BATCH, Inbox, Turns
 from tests.unit.bot.test_courier import Messenger, world
 from workflows.database import Database
@@ -55,9 +54,9 @@ async def fill(database: Database, table: type[Inbound] | type[Outbound], rows: 
         await session.execute(insert(table), rows)
 
 
-async def chats(database: Database, heads: Select[Inbound] | Select[Outbound]) -> list[str]:
+async def chats(database: Database, heads: Question) -> list[str]:
     async with database.reading() as session:
-        return [row.chat_key for row in (await session.execute(heads)).scalars()]
+        return [row.chat_key for row in (await session.execute(*heads)).scalars()]
 
 
 async def test_a_messenger_that_refuses_a_thousand_chats_does_not_silence_the_others(database: Database) -> None:
@@ -108,7 +107,7 @@ async def test_a_chat_is_put_off_as_a_whole_and_no_other(database: Database) -> 
 async def test_an_inbox_chat_is_put_off_as_a_whole(database: Database) -> None:
     await fill(database, Inbound, [incoming("1", 1), incoming("2", 1), incoming("1", 2)])
     async with database.writing() as session:
-        row = (await session.execute(inbox_heads(NOON, 1))).scalar_one()
+        row = (await session.execute(*inbox_heads(NOON, 1))).scalar_one()
         await put_off(session, row, LATER)
     assert await chats(database, inbox_heads(NOON, 10)) == ["2"]
     assert await chats(database, inbox_heads(LATER, 10)) == ["1", "2"]
@@ -143,10 +142,11 @@ async def test_what_may_not_go_is_not_even_read(database: Database) -> None:
         assert "Rows Removed by Filter: " not in plan, plan
 
 
-async def _plan(database: Database, heads: Select[Inbound] | Select[Outbound]) -> str:
+async def _plan(database: Database, heads: Question) -> str:
     how = "EXPLAIN QUERY PLAN " if database.sqlite else "EXPLAIN (ANALYZE, COSTS OFF) "
     async with database.reading() as session:
-        words = str(heads.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+        statement, given = heads
+        words = str(statement.params(given).compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
         return "\n".join(str(row[-1]) for row in await session.execute(text(how + words.replace(":", "\\:"))))
 
 
