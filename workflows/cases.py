@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
 from workflows.case_file import CaseFile, CaseNotFound, CaseView, told_of_place
 from workflows.models import Case, CaseEvent, Correction, Media, Reporter
@@ -29,6 +30,36 @@ _KIN = {
     kin: frozenset().union(*(pair for pair in duplicates.ALIKE if kin in pair))
     for kin in frozenset().union(*duplicates.ALIKE)
 }
+
+
+_MINE = (
+    select(Case)
+    .join(Reporter, Reporter.case_id == Case.id)
+    .where(
+        Reporter.person_id == bindparam("person"),
+        or_(Reporter.left_at.is_(None), Case.status == Status.WITHDRAWN),
+        or_(Case.closed_at.is_(None), Case.closed_at >= bindparam("since")),
+    )
+    .order_by(Case.id.desc())
+    .limit(30)
+)
+
+
+@cache
+def _open_around(known: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    """`Cases._around` for a place of which so much is known: every report asks twice, and building costs more than asking."""
+    query = select(*_TOLD).where(Case.closed_at.is_(None), Case.opened_at >= bindparam("since"))
+    if "community" in known:
+        query = query.where(Case.community_id == bindparam("community"))
+    if "kinds" in known:
+        query = query.where(Case.category.in_(bindparam("kinds", expanding=True)))
+    in_grid = Case.grid_id == bindparam("grid") if "grid" in known else Case.grid_id.is_(None)
+    query = query.where(or_(Case.estate_id == bindparam("estate"), in_grid) if "estate" in known else in_grid)
+    # Another name or another number is surely elsewhere (`duplicates.nearness`): those are left where they are.
+    for column, texts in ((Case.estate_text, "estate_texts"), (Case.building_text, "building_texts")):
+        if texts in known:
+            query = query.where(column.in_(bindparam(texts, expanding=True)))
+    return query.order_by(Case.opened_at.desc()).limit(200)
 
 
 @dataclass(frozen=True)
@@ -150,25 +181,19 @@ class Cases:
 
         Rows of what is needed to tell them apart, not the cases themselves: there may be hundreds.
         """
-        now, rules = self._file.now, self._file.rules
-        query = select(*_TOLD).where(
-            Case.closed_at.is_(None), Case.opened_at >= now - timedelta(days=rules.duplicate_days)
-        )
-        if community_id is not None:
-            query = query.where(Case.community_id == community_id)
-        if kinds is not None:
-            query = query.where(Case.category.in_(kinds))
-        if address.estate_id is not None:
-            query = query.where(or_(Case.estate_id == address.estate_id, Case.grid_id == address.grid_id))
-        elif address.grid_id is not None:
-            query = query.where(Case.grid_id == address.grid_id)
-        else:
+        if address.estate_id is None and address.grid_id is None:
             return []
-        # Another name or another number is surely elsewhere (`duplicates.nearness`): those are left where they are.
-        for column, named in ((Case.estate_text, address.estate), (Case.building_text, address.building)):
-            if named:
-                query = query.where(column.in_(["", named]))
-        return (await self._file.session.execute(query.order_by(Case.opened_at.desc()).limit(200))).all()
+        given = {
+            "since": self._file.now - timedelta(days=self._file.rules.duplicate_days),
+            "community": community_id,
+            "kinds": None if kinds is None else sorted(kinds),
+            "estate": address.estate_id,
+            "grid": address.grid_id,
+            "estate_texts": ["", address.estate] if address.estate else None,
+            "building_texts": ["", address.building] if address.building else None,
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        return (await self._file.session.execute(_open_around(frozenset(known)), known)).all()
 
     async def like(self, report: NewReport, alike: Mapping[int, float] | None = None, limit: int = 2) -> list[Likeness]:
         """Open cases nearby that may be the same problem, most alike first. `alike` is what the reader thinks of some.
@@ -316,23 +341,10 @@ class Cases:
 
     async def mine(self, person_id: int, *, closed_days: int = 30, status: Status | None = None) -> list[CaseView]:
         """The person's own cases: the open ones and those closed lately, newest first; all, or those in one `status`."""
-        query = (
-            select(Case)
-            .join(Reporter, Reporter.case_id == Case.id)
-            .where(
-                Reporter.person_id == person_id,
-                or_(
-                    Reporter.left_at.is_(None),
-                    Case.status == Status.WITHDRAWN,
-                ),
-                or_(Case.closed_at.is_(None), Case.closed_at >= self._file.now - timedelta(days=closed_days)),
-            )
-            .order_by(Case.id.desc())
-            .limit(30)
-        )
+        query, given = _MINE, {"person": person_id, "since": self._file.now - timedelta(days=closed_days)}
         if status is not None:
             query = query.where(Case.status == status)
-        rows = await self._file.session.execute(query)
+        rows = await self._file.session.execute(query, given)
         return [await self._file.view(case) for case in rows.scalars()]
 
     async def add(self, person_id: int, case_id: int, text: str, photos: Sequence[str] = ()) -> CaseView:

@@ -5,13 +5,19 @@ Danger is never limited: whoever asks here has already made sure that it is none
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Media, Reporter
 from workflows.policy.allowance import Allowance
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_REPORTED = (
+    select(Reporter.joined_at)
+    .where(Reporter.person_id == bindparam("person"), Reporter.first.is_(True), Reporter.joined_at > bindparam("since"))
+    .order_by(Reporter.joined_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 class Limits:
@@ -23,12 +29,8 @@ class Limits:
 
     async def cases_until(self, person_id: int, allowance: Allowance) -> datetime | None:
         """When this person may report a new matter again; None: now."""
-        rows = await self._session.execute(
-            select(Reporter.joined_at)
-            .where(Reporter.person_id == person_id, Reporter.first.is_(True), Reporter.joined_at > self._now - DAY)
-            .order_by(Reporter.joined_at.desc())
-            .limit(allowance.cases_per_day)
-        )
+        given = {"person": person_id, "since": self._now - DAY, "most": allowance.cases_per_day}
+        rows = await self._session.execute(_REPORTED, given)
         return self._until([*rows.scalars()], allowance.cases_per_day, DAY)
 
     async def photos_until(self, person_id: int, allowance: Allowance) -> datetime | None:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import Select, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workflows.models import Account, Case, CaseEvent, Invitation, Person, Post, Reporter, Whistle
@@ -23,6 +24,19 @@ _REACHED = (
     .order_by(Person.id, Account.id, Post.id)
 )
 OFFICE_ROLES = (Role.COMMUNITY_SECRETARY, Role.COMMUNITY_STAFF)
+
+
+@cache
+def _held(known: frozenset[str]) -> Select[int, str]:
+    """Who holds posts of some roles, narrowed by what is known; built once for each of its few shapes."""
+    query = select(Post.person_id, Post.role).where(
+        Post.role.in_(bindparam("roles", expanding=True)), Post.until.is_(None)
+    )
+    for name in sorted(known - {"entrances"}):
+        query = query.where(getattr(Post, name) == bindparam(name))
+    if "entrances" in known:
+        query = query.where(Post.entrance.in_(bindparam("entrances", expanding=True)))
+    return query.order_by(Post.id)
 
 
 class InvitationRefused(Exception):
@@ -139,21 +153,17 @@ class People:
         entrance: str | None = None,
     ) -> list[Colleague]:
         """Who holds one of these posts now, narrowed by what is given."""
-        query = select(Post.person_id, Post.role).where(
-            Post.role.in_([role.value for role in roles]), Post.until.is_(None)
-        )
-        for column, value in (
-            (Post.community_id, community_id),
-            (Post.unit_id, unit_id),
-            (Post.grid_id, grid_id),
-            (Post.building_id, building_id),
-            (Post.estate_id, estate_id),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if entrance:
-            query = query.where(Post.entrance.in_(["", entrance]))
-        rows = await self._session.execute(query.order_by(Post.id))
+        given = {
+            "community_id": community_id,
+            "unit_id": unit_id,
+            "grid_id": grid_id,
+            "building_id": building_id,
+            "estate_id": estate_id,
+            "entrances": ["", entrance] if entrance else None,
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        query = _held(frozenset(known))
+        rows = await self._session.execute(query, {"roles": [role.value for role in roles], **known})
         seen: dict[int, Colleague] = {}
         for person_id, role in rows:
             seen.setdefault(person_id, Colleague(person_id, Role(role)))

@@ -20,6 +20,9 @@ _IDLE = "SET idle_session_timeout = '20s'"  # a process that froze loses its lin
 _SINCE = 14  # of PostgreSQL: the first version that knows it
 
 
+_RING = text("SELECT pg_notify(:topic, :said)")
+
+
 async def ring(session: AsyncSession, topic: str, said: str = "") -> None:
     """Wake the other processes when this transaction is committed, and not if it is undone.
 
@@ -30,8 +33,12 @@ async def ring(session: AsyncSession, topic: str, said: str = "") -> None:
         return
     if len(said.encode()) > MOST_BYTES:
         raise ValueError(f"{topic}: too long for a notification; say where it can be read")
-    whole = f"{session.info.get(OPENED_BY, '')} {said}"
-    await session.execute(text("SELECT pg_notify(:topic, :said)"), {"topic": topic, "said": whole})
+    await session.execute(_RING, call(session, topic, said))
+
+
+def call(session: AsyncSession, topic: str, said: str = "") -> dict[str, str]:
+    """What `pg_notify` is given, by name: for statements that ring beside something else."""
+    return {"topic": topic, "said": f"{session.info.get(OPENED_BY, '')} {said}"}
 
 
 class LineDown(Exception):

@@ -16,7 +16,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.processes.bell import INBOX, OUTBOX, ring
+from bot.processes.bell import INBOX, OUTBOX, call
 from workflows.database import at_the_end, on_postgresql
 from workflows.models import Base, Inbound, Outbound
 from workflows.one_opening import InHand
@@ -25,6 +25,11 @@ from workflows.one_opening import InHand
 _DRAWERS = 512
 _BUBBLES, _IN, _OUT = 7231, 7232, 7233  # the kinds of lock, taken in this order
 _LOCK = text("SELECT pg_advisory_xact_lock(:kind, drawer) FROM unnest(CAST(:drawers AS int[])) AS drawer")
+# Every statement is a way to the server and back: who locks to write rings in the same breath, for the commit to carry.
+_LOCK_AND_RING = text(
+    "SELECT pg_notify(:topic, :said), count(pg_advisory_xact_lock(:kind, drawer)) "
+    "FROM unnest(CAST(:drawers AS int[])) AS drawer"
+)
 _SAY = insert(Outbound).execution_options(render_nulls=True)  # one statement for all, whoever answers nobody too
 _BOX = "postbox"
 _OUTBOX_COLUMNS = frozenset(Base.metadata.tables[Outbound.__tablename__].columns.keys())
@@ -39,10 +44,17 @@ _STORE_SQLITE, _STORE_POSTGRESQL = (
 Home = tuple[str, str]  # channel and key of a chat
 
 
-async def _locked(session: AsyncSession, kind: int, chats: Iterable[Home]) -> None:
+async def _locked(session: AsyncSession, kind: int, chats: Iterable[Home], topic: str = "") -> None:
+    """`topic`: whom the commit wakes."""
     if on_postgresql(session):
-        drawers = sorted({crc32(f"{channel}:{key}".encode()) % _DRAWERS for channel, key in chats})
-        await session.execute(_LOCK, {"kind": kind, "drawers": drawers})
+        given = {
+            "kind": kind,
+            "drawers": sorted({crc32(f"{channel}:{key}".encode()) % _DRAWERS for channel, key in chats}),
+        }
+        if topic:
+            await session.execute(_LOCK_AND_RING, {**given, **call(session, topic)})
+        else:
+            await session.execute(_LOCK, given)
 
 
 async def lock_bubbles(session: AsyncSession, chat_key: str) -> None:
@@ -57,11 +69,8 @@ async def store(session: AsyncSession, row: Mapping[str, Any]) -> bool:
 
 async def store_all(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
     """`store` for several, in this order."""
-    await _locked(session, _IN, [(row["channel"], row["chat_key"]) for row in rows])
-    new = [await _stored(session, row) for row in rows]
-    if any(new):
-        await ring(session, INBOX)
-    return new
+    await _locked(session, _IN, [(row["channel"], row["chat_key"]) for row in rows], INBOX)
+    return [await _stored(session, row) for row in rows]
 
 
 async def _stored(session: AsyncSession, row: Mapping[str, Any]) -> bool:
@@ -105,14 +114,10 @@ class Postbox:
         if into or out:
             await session.flush()  # what may have to wait for other rows waits before the chats are locked
         if into:
-            await _locked(session, _IN, [(row["channel"], row["chat_key"]) for row in into])
-            for row in into:
-                await _stored(session, row)
-            await ring(session, INBOX)
+            await store_all(session, into)
         if out:
-            await _locked(session, _OUT, _homes(out))
+            await _locked(session, _OUT, _homes(out), OUTBOX)
             await session.execute(_SAY, [_columns(row) for row in out])  # nobody asks for their ids here
-            await ring(session, OUTBOX)
 
 
 def _columns(row: Outbound) -> dict[str, Any]:
