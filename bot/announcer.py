@@ -246,7 +246,7 @@ class Announcer:
             "add": f"居民补充：{text}" if text else _without_words(notice),
             "urge": f"居民催办：{text}",
             "behalf": f"居民说，这件事是{text}。",
-            "confidential": say("confidential.card"),
+            "confidential": f"{say('confidential.card')}\n{text}".rstrip(),
             "ring": f"上门前请先打：{notice.data.get('text', '')}",
             "corrected": "居民更正了类别或地点，请留意。",
             "head": f"楼栋长说：{text}",

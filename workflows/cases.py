@@ -228,8 +228,12 @@ class Cases:
             out.append(Likeness(await self._file.view(case), score, report.person_id in waiting))
         return out
 
-    async def join(self, person_id: int, case_id: int, note: str = "", photos: Sequence[str] = ()) -> CaseView:
+    async def join(
+        self, person_id: int, case_id: int, note: str = "", photos: Sequence[str] = (), *, confidential: bool = False
+    ) -> CaseView:
         """A neighbour has the same problem: they become a co-reporter and get every answer.
+
+        `confidential`: they asked for secrecy in the same breath, so their words go to the circle alone from the start.
 
         Raises:
             CaseNotFound: no such case.
@@ -245,6 +249,7 @@ class Cases:
             return await self._file.view(case)
         if person_id in await self._file.people.excluded(case):
             raise NotAllowed(Action.JOIN)
+        own_words, note = note, confidence.public_note(note) if confidential else note
         await self._file.move(case, Action.JOIN, by=person_id, role=Relation.REPORTER, note=note)
         if reporter is None:
             self._file.session.add(
@@ -257,6 +262,8 @@ class Cases:
         self._file.tell_each(
             await self._file.people.at_rung(case, Rung(case.rung)), case, NoticeKind.ADDED, what="join", text=note
         )
+        if confidential:
+            return await self.keep_in_confidence(person_id, case_id, own_words)
         return await self._file.view(case)
 
     async def agree_to_name(self, person_id: int, case_id: int, *, agreed: bool) -> CaseView:
@@ -296,8 +303,10 @@ class Cases:
             raise CaseNotFound(case_id)
         return case, reporter
 
-    async def keep_in_confidence(self, person_id: int, case_id: int) -> CaseView:
+    async def keep_in_confidence(self, person_id: int, case_id: int, more: str = "") -> CaseView:
         """From now on nobody outside the circle sees what they said; cards that went out before cannot be called back.
+
+        `more`: what they say with it, for the circle.
 
         Raises:
             CaseNotFound: no such case of theirs.
@@ -306,13 +315,14 @@ class Cases:
         case, reporter = await self._reported(person_id, case_id)
         role = await self._file.authorise(person_id, case, Action.RELOCATE)  # before anything is changed
         if not reporter.confidential:
-            reporter.confidential, reporter.own_words = True, _own_words(case.text, address_of(case))
+            words = f"{_own_words(case.text, address_of(case))}\n{more}".strip()[:4000]
+            reporter.confidential, reporter.own_words = True, words
             case.text = confidence.WITHHELD
             self._hide_place(case, address_of(case))
             place = told_of_place(case)  # the row must follow from its events
             await self._file.move(case, Action.RELOCATE, by=person_id, role=role, data=place)
             circle = await self._file.people.circle(case)
-            self._file.tell_each(circle, case, NoticeKind.ADDED, what="confidential", text="")
+            self._file.tell_each(circle, case, NoticeKind.ADDED, what="confidential", text=more)
         return await self._file.view(case)
 
     def _hide_place(self, case: Case, address: Address) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from bot.conversation import staff_words, words
-from bot.conversation.resident import mine
+from bot.conversation.resident import mine, secrecy
 from bot.conversation.resident.message import photos
 from bot.conversation.staff import acts, looking
 from bot.conversation.talk import Talk
@@ -60,7 +60,7 @@ async def answered(talk: Talk, text: str) -> bool:
         return True
     talk.act({"progress": "ask_progress", "not": "dissatisfied", "solved": "satisfied"}.get(act, act))
     if act == "add" and meant.open:
-        await talk.office.cases.add(talk.speaker.person_id, meant.id, rest, photos(talk))
+        await secrecy.add(talk, meant.id, rest, photos(talk))
         talk.touch(meant.id)
         await talk.say("added", number=meant.number, holder=meant.holder)
     else:

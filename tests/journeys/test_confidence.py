@@ -123,3 +123,41 @@ async def test_nobody_else_can_ask_for_it_and_a_closed_case_stays_as_it_is(town:
     (after,) = await town.rows(Reporter)
     assert (before.confidential, after.confidential, after.own_words) == (False, False, "")
     assert (await town.only_case()).text == case.text
+
+
+async def test_a_neighbour_who_joins_in_secret_is_kept_secret_from_the_first_word(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼2单元楼上天天半夜打麻将吵得睡不着")
+    await town.says("td-grid", "转物业")
+    await town.heard("td-property")
+    asked = await town.says(
+        "td-neighbour", "富邦小区3号楼2单元楼上半夜打麻将太吵了，我家老人心脏不好，千万别说是我说的"
+    )
+    assert "同一件" in asked
+    said = await town.taps("td-neighbour", "是同一件")
+    assert "已把您也记在" in said and "替您保密" in said
+    case = await town.only_case()
+    reporters = await town.rows(Reporter, Reporter.case_id == case.id)
+    assert [(one.first, one.confidential) for one in sorted(reporters, key=lambda one: one.id)] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "心脏" in await town.heard("td-grid")
+    for table in (Case, CaseEvent):
+        for row in await town.rows(table):
+            assert "心脏" not in str(vars(row)), table
+    for who in ("td-property", "td-resident"):
+        assert not any("心脏" in bubble.text for bubble in await town.bubbles(who)), who
+    await town.keeps_its_promises()
+
+
+async def test_who_tells_more_of_their_own_case_and_asks_for_secrecy_gets_it(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼2单元楼上天天半夜打麻将吵得睡不着")
+    await town.says("td-grid", "转物业")
+    await town.heard("td-property")
+    await town.says("td-resident", "富邦小区3号楼2单元楼上半夜又打麻将了，我心脏不好，千万别说是我说的")
+    case = await town.only_case()
+    assert "替您保密" in (await town.bubbles("td-resident"))[-1].text
+    assert "麻将" not in case.text and "心脏" not in case.text
+    (reporter,) = await town.rows(Reporter)
+    assert "麻将" in reporter.own_words and "心脏" in reporter.own_words
+    assert not any("心脏" in bubble.text for bubble in await town.bubbles("td-property"))

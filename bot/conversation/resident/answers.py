@@ -40,7 +40,7 @@ async def _numbered(talk: Talk, text: str) -> bool:
     act = mine.act_on(rest, u.intent if u is not None else "")
     talk.act({"progress": "ask_progress", "not": "dissatisfied", "solved": "satisfied"}.get(act, act))
     if act == "add" and view.open:
-        await talk.office.cases.add(talk.speaker.person_id, view.id, rest, photos(talk))
+        await secrecy.add(talk, view.id, rest, photos(talk))
         talk.touch(view.id)
         await talk.say("added", number=view.number, holder=view.holder)
     else:

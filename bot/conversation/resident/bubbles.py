@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.conversation import words
 from bot.conversation.dialogue import Draft, address_kept
+from bot.conversation.resident import secrecy
 from bot.conversation.resident.menus import choose_kind
 from bot.conversation.resident.message import is_certain, kin, photos, same_place
 from bot.conversation.resident.reports import begun, file_anyway, placed, proceed, where_each_is
@@ -154,7 +155,7 @@ async def continues(talk: Talk, text: str, u: Understanding, *, request: bool) -
     if elsewhere and found.building and request:
         return False
     talk.act(u.intent if request else "add")
-    view = await talk.office.cases.add(me, view.id, text, photos(talk))
+    view = await secrecy.add(talk, view.id, text, photos(talk))
     talk.touch(view.id)
     await talk.say("added", number=view.number, holder=view.holder)
     return True
@@ -167,7 +168,7 @@ async def _corrects(talk: Talk, view: CaseView, text: str, u: Understanding, fou
         return True
     if request and u.intent != view.category:
         talk.act(u.intent)
-        await talk.office.cases.add(talk.speaker.person_id, view.id, text, photos(talk))
+        await secrecy.add(talk, view.id, text, photos(talk))
         await choose_kind(talk, u.intent, view.id)
         return True
     return False

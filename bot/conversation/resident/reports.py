@@ -8,7 +8,7 @@ from bot.conversation import cards, words
 from bot.conversation.buttons import Kind, KindMenu, Option, Rows, Same, Where, option
 from bot.conversation.dialogue import Draft, address_from, address_kept
 from bot.conversation.phrases import say
-from bot.conversation.resident import behalf
+from bot.conversation.resident import behalf, secrecy
 from bot.conversation.resident.message import at_home, kin, photos
 from bot.conversation.resident.too_many import too_many_cases
 from bot.conversation.talk import Talk
@@ -281,13 +281,16 @@ async def same(talk: Talk, case_id: int) -> None:
     me = talk.speaker.person_id
     cases = talk.office.cases
     mine = {view.id for view in await cases.mine(me)}
+    secret = _secret(draft)
     try:
         if case_id in mine:
-            view = await cases.add(me, case_id, draft.text, draft.photos)
+            view = await secrecy.add(talk, case_id, draft.text, draft.photos, secret=secret)
             key = "same.mine"
         else:
-            view = await cases.join(me, case_id, draft.text, draft.photos)
+            view = await cases.join(me, case_id, draft.text, draft.photos, confidential=secret)
             key = "same.joined"
+            if secret:
+                talk.beneath.append(say("confidential.kept"))
     except NotPossible:
         draft.declined = True  # it was closed in the meantime: then this is a case of its own
         await proceed(talk)
@@ -299,6 +302,11 @@ async def same(talk: Talk, case_id: int) -> None:
 
 
 # ---- opening
+
+
+def _secret(draft: Draft) -> bool:
+    """Whether they have asked that nobody learns who said it."""
+    return draft.confidential or confidence.wanted(draft.text)
 
 
 def _new_report(talk: Talk, draft: Draft) -> NewReport:
@@ -316,7 +324,7 @@ def _new_report(talk: Talk, draft: Draft) -> NewReport:
         proactive=patrol,
         understood=draft.understood if draft.understood in REQUEST_INTENTS else "",
         confidence=draft.confidence,
-        confidential=draft.confidential or confidence.wanted(draft.text),
+        confidential=_secret(draft),
         urgent=draft.category in _OF_PIPES and bool(burst(draft.text)),
     )
 

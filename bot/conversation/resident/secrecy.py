@@ -1,8 +1,11 @@
-"""别说是我说的: said by itself, of the report in hand or of a case that was opened before."""
+"""别说是我说的: of the report in hand or of a case that was opened before, by itself or among other words."""
+
+from collections.abc import Sequence
 
 from bot.conversation.phrases import say
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
+from workflows.policy import confidence
 from workflows.policy.lifecycle import Rung
 
 ACT = "confidential"
@@ -15,6 +18,15 @@ async def keep(talk: Talk, case_id: int) -> None:
     seen = _seen_by(before)
     late = "\n" + say("confidential.before", who=seen) if seen and not before.confidential else ""
     await talk.answer(say("confidential.kept") + late)
+
+
+async def add(talk: Talk, case_id: int, text: str, shown: Sequence[str], *, secret: bool = False) -> CaseView:
+    """Words for a case of theirs. Who asks for secrecy among them, or did before, has it before they are written down."""
+    cases, me = talk.office.cases, talk.speaker.person_id
+    if secret or confidence.wanted(text):
+        await cases.keep_in_confidence(me, case_id)
+        talk.beneath.append(say("confidential.kept"))
+    return await cases.add(me, case_id, text, shown)
 
 
 def _seen_by(view: CaseView) -> str:
