@@ -4,13 +4,14 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from bot.channels.web import documents
 from bot.channels.web.page import Page
@@ -126,12 +127,20 @@ def build_http(app: "App", page: Page) -> FastAPI:
 
 
 async def _lag(app: "App") -> float:
-    """Age in seconds of the oldest message that could be delivered now."""
+    """Age in seconds of the oldest message that could be delivered now.
+
+    One that waits for its next try is not late by our fault: a single chat that cannot be reached makes nobody unready.
+    """
     now = app.clock.now()
+    world = datetime.now(UTC)  # noqa: TID251 - retries wait in the world's time
     async with app.database.reading() as session:
         oldest = (
             await session.execute(
-                select(func.min(Outbound.not_before)).where(Outbound.state == "waiting", Outbound.not_before <= now)
+                select(func.min(Outbound.not_before)).where(
+                    Outbound.state == "waiting",
+                    Outbound.not_before <= now,
+                    or_(Outbound.retry_at.is_(None), Outbound.retry_at <= world),
+                )
             )
         ).scalar_one()
     return max(0.0, (now - oldest).total_seconds()) if oldest is not None else 0.0

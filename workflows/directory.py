@@ -278,7 +278,12 @@ class Directory:
     # ---- addresses
 
     def nearest(self, lat: float, lon: float, within_m: float = 600.0) -> EstateCard | None:
-        """The estate nearest to a point (degrees), of those whose coordinates are known; None when none is `within_m`."""
+        """The estate nearest to a point (degrees), of those whose coordinates are known; None when none is `within_m`.
+
+        None also for what is no point on earth: a messenger's numbers may be anything.
+        """
+        if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+            return None
         placed = [
             (metres(lat, lon, e.lat, e.lon), e)
             for e in self._estates.values()

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 
 from bot.channels.telegram import CHANNEL as TELEGRAM
 from bot.channels.web.messenger import CHANNEL as WEB
@@ -181,3 +183,26 @@ async def test_a_name_that_no_file_can_have_is_not_found(address: str) -> None:
     async with httpx.AsyncClient(base_url=address) as client:
         for path in ("/media/%00", f"/media/{odd}", f"/static/{odd}", "/static/%00", "/static/..%2fpage.py"):
             assert (await client.get(path)).status_code == 404, path
+
+
+@pytest.mark.parametrize("latitude", ["inf", "-inf", "nan", 1e300, 95])
+async def test_a_place_that_is_nowhere_on_earth_is_asked_for_in_words(town: Town, latitude: Any) -> None:
+    where = {"latitude": latitude, "longitude": 111.75}
+    said = await telegram(town, message={**message(), "text": None, "location": where})
+    assert "小区" in said
+    assert {row.state for row in await town.rows(Inbound)} == {"done"}
+
+
+async def test_one_chat_that_cannot_be_reached_makes_nobody_unready(town: Town) -> None:
+    await town.says("td-resident", LIGHT)
+    async with town.app.database.writing() as session:
+        row = (await session.execute(select(Outbound).where(Outbound.channel == WEB).limit(1))).scalar_one()
+        row.state, row.not_before = "waiting", row.not_before - timedelta(hours=1)
+        row.retry_at = datetime.now(UTC) + timedelta(minutes=50)  # noqa: TID251 - retries wait in the world's time
+    transport = httpx.ASGITransport(town.app.http)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        assert (await client.get("/readyz")).json()["courier_lag_seconds"] == 0.0
+        async with town.app.database.writing() as session:
+            await session.execute(update(Outbound).values(retry_at=None))
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["courier_lag_seconds"] >= 3600) == (503, True)
