@@ -11,6 +11,7 @@ from bot.conversation.choices import numbered
 from bot.conversation.digest_buttons import digest_rows
 from bot.conversation.phrases import say, worded
 from bot.conversation.upkeep_words import upkeep_words
+from bot.conversation.words import telephone
 from bot.pictures.week_pictures import Picture
 from bot.processes.postbox import Postbox
 from nlu.safety import NAMES as DANGERS
@@ -392,7 +393,7 @@ class Announcer:
 
     @staticmethod
     async def _human(office: Office, notice: Notice) -> tuple[str, Rows, str]:
-        data = notice.data
+        data, said = notice.data, str(notice.data["text"])
         person = await office.people.person(int(data["from"]))
         head = {
             "topic": "💡 有居民提议议事：",
@@ -402,9 +403,9 @@ class Announcer:
         text = say(
             "human.duty",
             name=person.name,
-            text=cards.shortened(mask_id(str(data["text"])), 300),
-            phone=f"电话：{person.phone}" if person.phone else "（没有留电话）",
-        )
+            text=cards.shortened(mask_id(said), 300),
+            phone=f"电话：{person.phone}" if person.phone else "" if telephone(said) else "（没有留电话）",
+        ).rstrip()
         return f"{head}\n{text}" if head else text, [], ""
 
 

@@ -111,6 +111,14 @@ def dont_know(text: str) -> bool:
     return len(text) <= 16 and bool(_DONT_KNOW.search(text))
 
 
+_NAME_OF_PLACE = re.compile(r"小区|名|叫[啥什]|院子|什么地方")
+
+
+def dont_know_name(text: str) -> bool:
+    """不知道小区叫啥: something else may still tell where it is."""
+    return dont_know(text) and bool(_NAME_OF_PLACE.search(text))
+
+
 def partly(text: str) -> bool:
     """修了一半; 好多了但是早上还不热."""
     return bool(_PARTLY.search(text)) or (bool(_FIXED.search(text)) and hedged(text))
@@ -260,7 +268,7 @@ def all_clear(text: str) -> bool:
 _ASKS_HOME = re.compile(
     r"(你们?)?(知道|记得)?(我家|我住|我的(家|地址|住址))(是)?(在)?(哪|哪儿|哪里|什么地方|几号楼)(儿|呢|吗|啊|知道吗)?[？?。]?"
 )
-_ASKS = re.compile(r"[?？]\s*$|(吗|呢|没有|不)\s*$|哪儿?|哪里|什么时候|甚会儿|多久|几时|怎么(样|还|不)|咋")
+_ASKS = re.compile(r"[?？]\s*$|(吗|呢|没有|不)\s*$|哪儿?|哪里|什么时候|甚会儿|多久|几时|几点(?!多)|怎么(样|还|不)|咋")
 
 
 def asks_home(text: str) -> bool:
@@ -397,6 +405,15 @@ def our_entrance(text: str) -> bool:
     return bool(_ENTRANCE.search(text))
 
 
+_HOURS = re.compile(r"[点周]|星期|礼拜|上午|下午|中午|晚上|早上|白天|[上下]班|今天|明天|后天")
+_VISIT = re.compile(r"上门|来人|[别不]要?[^，。]{0,6}来|再来|过来|在家|有空|没空|[有没]人")
+
+
+def about_visiting(text: str) -> bool:
+    """我晚上七点才在家: when somebody may come, and no place."""
+    return bool(_HOURS.search(text)) and bool(_VISIT.search(text))
+
+
 _LIVES = re.compile(r"(我|俺|咱)(家)?(就)?(住|是)(在)?")
 
 
@@ -418,6 +435,18 @@ def protests(text: str) -> bool:
 _PROGRESS = re.compile(
     r"进度|进展|谁在管|谁管|到哪(一)?步|有消息(了)?(吗|没)|有人(理|管)(我|吗)|12345|啥时候|什么时候|多会儿|甚会儿"
 )
+
+
+_WHEN = re.compile(
+    r"(什么|甚么|啥|多会儿|甚会儿|甚时|哪)(时候|会儿|天)?[^，。！]{0,4}(能|才|可以|来|到|修|弄|办|处理|解决|好|通)"
+    r"|几(时|点|天)[^，。！]{0,3}(能|才|来|修|弄|办|处理|解决|好)|(多久|多长时间)|(得|要|还)(等|多少|几)[^，。！]{0,2}(天|久|多长)"
+)
+_SOMETHING_NEW = re.compile(r"又|还有|另外|坏|漏|堵|爆|停了|断了|着火|没了|破|裂|臭|吵|滴")
+
+
+def asks_when(text: str) -> bool:
+    """这要多久, 啥时候能修好: a question about what is under way, and no more of the report."""
+    return len(text) <= 16 and bool(_WHEN.search(text)) and not _SOMETHING_NEW.search(text)
 
 
 def asks_progress(text: str) -> bool:

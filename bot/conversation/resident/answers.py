@@ -178,14 +178,16 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
         draft.place_asked = 2
         await talk.say("ask.where_mine", asks="location")
         return True
-    if u is not None and u.intent not in REQUEST_INTENTS and u.confidence >= 0.6 and u.intent != "out_of_scope":
-        return False  # 谢谢, 转人工 …: not a place
-    if words.asks(text) and u is not None and u.intent not in REQUEST_INTENTS:
-        return False  # 什么时候能来人: no place either
-    if u is not None and u.intent in REQUEST_INTENTS and u.confidence >= _SURE and not kin(u.intent, draft.category):
-        return False  # 井盖没了: another matter
-    if not words.placelike(text) and not words.dont_know(text):
+    if u is not None and _no_answer(text, u, draft):
+        return False
+    if words.about_visiting(text) or (not words.placelike(text) and not words.dont_know(text)):
         return await _no_place(talk, draft, text)
+    if words.dont_know_name(text) and draft.place_asked < 2:
+        talk.act("place")
+        draft.place_asked = 2
+        draft.photos += photos(talk)
+        await talk.say("ask.landmark", [[option("说不清在哪儿", Where(how="unknown"))]], asks="location")
+        return True
     draft.photos += photos(talk)
     if words.dont_know(text):
         talk.act("place")
@@ -194,10 +196,22 @@ async def _place_described(talk: Talk, draft: Draft, text: str) -> bool:
         talk.act("place")
         draft.address = address_kept(replace(draft.where, place=text.strip()))
         draft.place_asked = ENOUGH
+        if u is not None and u.intent in REQUEST_INTENTS:
+            draft.texts.append(text)  # 楼道里水管漏水: what it is as well as where
     else:
         draft.texts.append(text)
     await proceed(talk)
     return True
+
+
+def _no_answer(text: str, u: Understanding, draft: Draft) -> bool:
+    """Whether a line says something else than where it is."""
+    if u.intent not in REQUEST_INTENTS:
+        # 谢谢, 转人工, 什么时候能来人
+        return words.asks(text) or (u.confidence >= 0.6 and u.intent != "out_of_scope")
+    if u.confidence < _SURE:
+        return words.asks(text)
+    return not kin(u.intent, draft.category)  # 井盖没了: another matter
 
 
 async def _no_place(talk: Talk, draft: Draft, text: str) -> bool:

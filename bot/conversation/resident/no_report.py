@@ -7,10 +7,10 @@ from bot.conversation.dialogue import Draft
 from bot.conversation.phrases import say
 from bot.conversation.resident import mine
 from bot.conversation.resident.menus import menu_rows
-from bot.conversation.resident.message import weight
+from bot.conversation.resident.message import is_certain, kin, weight
 from bot.conversation.resident.reports import ENOUGH, complaint
 from bot.conversation.talk import Talk
-from nlu.understanding import Understanding
+from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.policy import conflict
 
 
@@ -59,7 +59,25 @@ async def said_beside(talk: Talk, text: str) -> bool:
         talk.act("ask_progress")
         await mine.progress(talk, text)
         return True
-    return False
+    if words.asks_who(text) and len(text) <= 14:
+        talk.act("out_of_scope")
+        await talk.say("chat.robot")
+        return True
+    return await _asks_when(talk, text)
+
+
+async def _asks_when(talk: Talk, text: str) -> bool:
+    """这要多久: of what is under way. Where nothing is, or something else is named, it is read like anything else."""
+    if talk.dialogue.draft is not None or not words.asks_when(text):
+        return False
+    u = talk.alone
+    under_way = [view for view in await talk.office.cases.mine(talk.speaker.person_id) if view.open]
+    named = u is not None and u.intent in REQUEST_INTENTS and is_certain(talk, u)
+    if not under_way or (named and u is not None and not any(kin(u.intent, view.category) for view in under_way)):
+        return False
+    talk.act("ask_progress")
+    await mine.progress(talk, text)
+    return True
 
 
 async def complaint_about_people(talk: Talk, text: str) -> bool:
@@ -133,9 +151,10 @@ async def foreign(talk: Talk, text: str) -> None:
 
 
 async def _tell_a_person(talk: Talk, text: str, why: str) -> int:
-    """An alert to the community of the speaker's home, or else their own; which one that is."""
+    """An alert to the community of the speaker's home, or else of what they last reported; which one that is."""
     home = talk.speaker.home
-    community_id = home.community_id or talk.speaker.community_id
+    reported = () if home.community_id else await talk.office.cases.mine(talk.speaker.person_id)
+    community_id = home.community_id or next((view.community_id for view in reported), talk.speaker.community_id)
     await talk.office.alerts.human(talk.speaker.person_id, community_id, home.grid_id, text, why)
     return community_id
 
