@@ -98,3 +98,19 @@ async def test_an_answer_to_which_case_after_all_of_them_are_gone_is_no_fault(to
         await town.says("td-resident", f"撤回{case.number}")
     assert await town.says("td-resident", "路灯那个")
     await town.keeps_its_promises()
+
+
+@pytest.mark.parametrize("words", ["中 好了 谢谢", "好了，谢谢你们", "修好了，太感谢了"])
+async def test_thanks_that_say_it_is_done_are_the_verdict_that_was_asked_for(town: Town, words: str) -> None:
+    await town.says("td-resident", LIGHT)
+    await _reported_done(town)
+    await town.says("td-resident", words)
+    assert (await town.only_case()).status == "solved"
+
+
+@pytest.mark.parametrize("words", ["谢谢啊，辛苦了", "谢谢，不过还没修好"])
+async def test_thanks_alone_close_nothing(town: Town, words: str) -> None:
+    await town.says("td-resident", LIGHT)
+    await _reported_done(town)
+    await town.says("td-resident", words)
+    assert (await town.only_case()).status != "solved"

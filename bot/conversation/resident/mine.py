@@ -55,6 +55,11 @@ async def not_solved(talk: Talk, text: str) -> None:
         await talk.say("dissatisfied.none", asks="problem")
 
 
+async def awaits_verdict(talk: Talk) -> bool:
+    """Whether one of their cases was reported done, and they are being asked."""
+    return any(view.status is Status.TO_JUDGE for view in await talk.office.cases.mine(talk.speaker.person_id))
+
+
 async def solved(talk: Talk, text: str) -> None:
     """解决了, or a part of it."""
     judged, working, _ = await _by_state(talk)

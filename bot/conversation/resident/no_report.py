@@ -25,6 +25,8 @@ async def answer(talk: Talk, text: str, u: Understanding) -> bool:
         await _small_talk(talk, text)
     elif u.intent == "withdraw" and talk.dialogue.draft is not None and not words.withdraws(text):
         return False  # 我刚才不是说了吗: impatience takes nothing back
+    elif u.intent == "thanks" and words.fixed(text) and not words.not_fixed(text) and await mine.awaits_verdict(talk):
+        await mine.solved(talk, text)  # 中，好了，谢谢: the thanks are for that
     elif u.intent in ("thanks", "goodbye", "help"):
         await talk.say(u.intent)
     elif u.intent in _ANSWERS:
