@@ -14,7 +14,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 ARGS ?=
 # A worker for each core, not more than four; WORKERS=0 runs in one process, as a bare .venv/bin/pytest does. With worksteal
 # a worker that crashes is a failed test and the rest goes on; with loadfile and loadgroup (3.8.0) the run hangs.
-WORKERS ?= logical
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST = .venv/bin/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
