@@ -23,6 +23,8 @@ _ASIDE = re.compile(
 )
 _ASIDES = frozenset({"property_service", "other_request"})
 _HOUSE = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*(?:号楼|栋|幢|座|#|单元|[-—]\d)")
+_BUILDING = re.compile(_HOUSE.pattern.replace("|单元", ""))
+_UNIT = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*单元")
 _SPOT = re.compile(
     r"[东西南北][门头边侧口面]|楼[上下道顶前后梯]|门口|单元|地下|车库|车棚|广场|花园|河边|路口|村口|村[东西南北]头|对门|隔壁|阳台|厨房|"
     r"卫生间|厕所|客厅|[家屋院]里|大门|后院|顶楼|\d楼|[一二三四五六七八九]楼|中间|健身|游乐|马路|小区"
@@ -193,12 +195,15 @@ def _differs_from(one: ReadPassage, matter: Matter) -> bool | None:
 
 
 def _at_another_house(text: str, other: str) -> bool:
-    """Whether both name a house, or a side of the estate, and not the same."""
-    for named in (_HOUSE, _COMPASS):
-        here, there = set(named.findall(text)), set(named.findall(other))
-        if here and there and not here & there:
-            return True
-    return False
+    """Whether both name a house, or a side of the estate, and not the same. 2单元 may well be in 4号楼."""
+    houses = _both(_BUILDING, text, other) or _both(_UNIT, text, other)
+    return any(not here & there for here, there in (*houses, *_both(_COMPASS, text, other)))
+
+
+def _both(named: re.Pattern[str], text: str, other: str) -> list[tuple[set[str], set[str]]]:
+    """What the two texts name, where both name such a thing."""
+    here, there = set(named.findall(text)), set(named.findall(other))
+    return [(here, there)] if here and there else []
 
 
 def _elsewhere(text: str, other: str) -> bool:

@@ -5,27 +5,16 @@ from datetime import datetime, timedelta
 from bot.conversation import words
 from bot.conversation.buttons import Rows, TakeAlert, option
 from bot.conversation.cards import ROLE
+from bot.conversation.danger_told import OF_DANGER, named, quoted, reachable, so_far
+from bot.conversation.dialogue import address_kept
 from bot.conversation.phrases import say
 from bot.conversation.resident.message import is_certain, photos
 from bot.conversation.talk import Talk
-from bot.matters import in_danger
 from bot.metrics import EMERGENCIES
 from nlu.safety import Danger
 from nlu.understanding import REQUEST_INTENTS
 from workflows.alerts import Raised
 
-# What the words that follow an alarm may be about, without being a new matter.
-OF_DANGER = {
-    "fire": frozenset({"fire_safety", "electric_hazard", "flying_wire", "power_supply", "pollution"}),
-    "gas": frozenset({"gas"}),
-    "scald": frozenset({"heating", "water_supply", "leak_repair"}),
-    "live_water": frozenset({"electric_hazard", "leak_repair", "water_supply", "power_supply"}),
-    "co": frozenset({"gas", "heating"}),
-    "shock": frozenset({"electric_hazard", "power_supply", "flying_wire"}),
-    "lift": frozenset({"elevator"}),
-    "collapse": frozenset({"falling_objects", "leak_repair", "construction", "illegal_building"}),
-    "fall": frozenset({"manhole", "road_damage", "construction"}),
-}
 _WHILE = timedelta(hours=1)  # so long after an alarm its words are taken for more of it
 _SMALL = frozenset({"thanks", "goodbye", "greet", "help"})
 
@@ -43,20 +32,23 @@ async def answer(talk: Talk, danger: Danger | None, text: str) -> bool:
     talk.act("emergency")
     talk.dialogue.emergency = True
     EMERGENCIES.labels(kind).inc()
-    cry = words_of_danger(talk, text)
-    where = talk.directory.refine(talk.locate(text, talk.alone).of_estate(), talk.locate(cry, talk.alone))
-    if not where.routable and talk.speaker.home.routable:
-        where = talk.speaker.home
-    raised = await talk.office.alerts.danger(talk.speaker.person_id, talk.speaker.community_id, kind, cry, where)
-    d = talk.dialogue
-    d.alarm, d.alarm_at, d.alarm_kind = raised.id, talk.now.isoformat(), kind
+    raised = await _called_out(talk, kind, text)
     await talk.answer(f"{advice(danger)}\n{_who_knows(raised)}")
     return True
 
 
-def words_of_danger(talk: Talk, text: str) -> str:
-    """The passages that cry danger, where the message tells of other things too: the fire is at their house alone."""
-    return "，".join(one.text for one in in_danger(talk.passages, talk.settings.nlu.ear)) or text
+async def _called_out(talk: Talk, kind: str, text: str) -> Raised:
+    d, me = talk.dialogue, talk.speaker
+    if not alarmed(talk):
+        d.alarm_where = {}
+    where, puts = so_far(talk, named(talk, text, kind), text)
+    raised = await talk.office.alerts.danger(
+        me.person_id, me.community_id, kind, quoted(text), reachable(talk, where), moves=puts
+    )
+    if puts or raised.id != d.alarm:
+        d.alarm_where = address_kept(where)
+    d.alarm, d.alarm_at, d.alarm_kind = raised.id, talk.now.isoformat(), kind
+    return raised
 
 
 def advice(danger: Danger | None) -> str:
@@ -88,7 +80,12 @@ async def goes_on(talk: Talk, text: str) -> bool:
         if u.intent == "out_of_scope" and u.confidence >= 0.9:
             return False
     talk.act("alarm")
-    raised = await talk.office.alerts.add(talk.speaker.person_id, d.alarm or 0, text, photos(talk))
+    where, puts = so_far(talk, talk.locate(text, talk.alone), text)
+    if puts:
+        d.alarm_where = address_kept(where)
+    raised = await talk.office.alerts.add(
+        talk.speaker.person_id, d.alarm or 0, quoted(text), photos(talk), reachable(talk, where) if puts else None
+    )
     if d.alarm_kind == "suicide":
         await talk.say("danger.listening")
     else:

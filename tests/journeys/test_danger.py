@@ -73,3 +73,76 @@ async def test_after_an_alarm_another_matter_is_a_case_as_ever(town: Town) -> No
     await town.says("td-resident", STUCK)
     await town.says("td-resident", "对了富邦小区5号楼门口的垃圾好几天没人收了，臭得不行")
     assert (await town.only_case()).category == "garbage"
+
+
+@pytest.mark.parametrize(
+    ("cry", "place"),
+    [
+        ("富邦小区4号楼2单元301 着火了", "富邦小区4号楼2单元301"),
+        ("着火了 富邦小区4号楼1单元", "富邦小区4号楼1单元"),
+        ("富邦小区8号楼3单元，有煤气味", "富邦小区8号楼3单元"),
+        ("对门煤气味特别大 富邦小区6号楼2单元", "富邦小区6号楼2单元"),
+        ("富邦小区5号楼，电梯困住人了，里头是个老太太", "富邦小区5号楼"),
+        ("富邦小区4号楼着火了，2单元的电梯也停了，快来人", "富邦小区4号楼2单元"),
+        ("富邦小区4号楼着火了，不对，是5号楼", "富邦小区5号楼"),
+    ],
+)
+async def test_the_door_goes_out_with_the_alarm_wherever_the_message_names_it(town: Town, cry: str, place: str) -> None:
+    await town.says("stranger", cry)
+    told = await town.heard("td-grid")
+    assert f"说：{cry}\n" in told
+    assert f"地点：{place}\n" in told
+
+
+async def test_a_cellar_is_part_of_the_place(town: Town) -> None:
+    cry = "有人触电了 园林小区2号楼地下室"
+    await town.says("stranger", cry)
+    told = await town.heard("sq-grid")
+    assert cry in told and "地点：园林小区2号楼，地下室" in told
+
+
+async def test_another_entrance_than_ones_own_is_not_given_ones_own_door(town: Town) -> None:
+    await town.says("td-resident", "闻到煤气味 好像是三单元传出来的")
+    told = await town.heard("td-grid")
+    assert "好像是三单元传出来的" in told and "地点：富邦小区3号楼3单元　" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "place"), [("不是101 是102", "富邦小区4号楼1单元102"), ("不是4号楼，是5号楼", "富邦小区5号楼")]
+)
+async def test_a_corrected_door_reaches_those_on_duty_also_when_they_are_called_again(
+    town: Town, more: str, place: str
+) -> None:
+    await town.says("stranger", "着火了 富邦小区4号楼1单元101")
+    await town.heard("td-grid")
+    await town.says("stranger", more)
+    told = await town.heard("td-grid")
+    assert more in told and f"（着火，{place}）" in told
+    await town.passes(hours=0.2)
+    assert f"地点：{place}\n" in await town.heard("td-grid")
+
+
+async def test_a_door_that_is_told_after_the_cry_takes_the_place_of_the_home(town: Town) -> None:
+    await town.says("td-resident", "着火了")
+    assert "富邦小区3号楼2单元502" in await town.heard("td-grid")
+    await town.says("td-resident", "富邦小区6号楼2单元")
+    assert "（着火，富邦小区6号楼2单元）" in await town.heard("td-grid")
+    await town.says("td-resident", "7号楼也着了")  # a second house, no other one
+    assert "（着火，富邦小区6号楼2单元）" in await town.heard("td-grid")
+
+
+async def test_the_house_of_another_matter_is_not_the_dangers(town: Town) -> None:
+    cry = "富邦小区7号楼垃圾好几天没人收，5号楼着火了"
+    await town.says("td-resident", cry)
+    (alert,) = await town.rows(Alert)
+    assert (alert.place, alert.text) == ("富邦小区5号楼", cry)
+
+
+async def test_of_a_very_long_message_the_cry_is_quoted_and_the_place_is_kept(town: Town) -> None:
+    await town.says(
+        "stranger", f"富邦小区4号楼2单元301。{'我们这楼住的人多。' * 90}现在厨房着火了。{'快点来人吧。' * 30}"
+    )
+    told = await town.heard("td-grid")
+    assert "现在厨房着火了" in told and "地点：富邦小区4号楼2单元301" in told
+    (alert,) = await town.rows(Alert)
+    assert len(alert.text) <= 600
