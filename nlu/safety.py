@@ -136,6 +136,11 @@ _KINDS: MappingProxyType[str, _Kind] = MappingProxyType(
 NAMES: dict[str, str] = {key: kind.name for key, kind in _KINDS.items()}
 
 
+def advice_on(kind: str) -> str:
+    """What to do first in such a danger and whom to ring; "" where nobody knows what kind it is."""
+    return _KINDS[kind].advice if kind in _KINDS else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Danger:
     """Somebody is in danger now. `certain`: the words leave no doubt, and whoever reads beside the net cannot overrule it."""

@@ -74,6 +74,7 @@ class Dialogue:
     rest_asks: str = ""
     act: str = ""  # what the last turn was understood as
     alarm: int | None = None  # the danger that this chat has called out, while it may still be spoken of
+    alarm_over: int | None = None  # the danger of which this chat has said that it is over
     alarm_at: str = ""
     alarm_kind: str = ""
     alarm_where: dict[str, Any] = field(

@@ -146,3 +146,46 @@ async def test_of_a_very_long_message_the_cry_is_quoted_and_the_place_is_kept(to
     assert "现在厨房着火了" in told and "地点：富邦小区4号楼2单元301" in told
     (alert,) = await town.rows(Alert)
     assert len(alert.text) <= 600
+
+
+@pytest.mark.parametrize("more", ["关了阀门了 还有味", "阀门关了 味儿还是大", "阀门已经关了"])
+async def test_gas_goes_on_until_nobody_smells_it(town: Town, more: str) -> None:
+    await town.says("td-resident", "煤气味特别大")
+    await town.heard("td-grid")
+    said = await town.says("td-resident", more)
+    assert "人没事就好" not in said and "到室外" in said and "119" in said
+    told = await town.heard("td-grid")
+    assert "又说" in told and more in told and "报平安" not in told
+    (alert,) = await town.rows(Alert)
+    assert alert.cleared_at is None
+
+
+@pytest.mark.parametrize("more", ["阀门已经关了 可是头晕得厉害", "头晕"])
+async def test_a_dizzy_head_in_gas_is_a_case_for_the_ambulance(town: Town, more: str) -> None:
+    await town.says("td-resident", "煤气味特别大")
+    await town.heard("td-grid")
+    said = await town.says("td-resident", more)
+    assert said.startswith("头晕、恶心就是中毒的样子：马上到室外，打急救：120")
+    assert "（燃气泄漏，" in await town.heard("td-grid")
+    (alert,) = await town.rows(Alert)
+    assert (alert.kind, alert.cleared_at) == ("gas", None)
+
+
+async def test_an_all_clear_with_its_reason_is_one_and_may_be_said_twice_and_taken_back(town: Town) -> None:
+    await town.says("td-resident", "煤气味特别大")
+    await town.says("td-resident", "阀门关了 味儿还是大")
+    await town.heard("td-grid")
+    for _ in range(2):
+        assert "人没事就好" in await town.says("td-resident", "没事了 是邻居炖臭豆腐")
+        assert "报平安" in await town.heard("td-grid")
+    assert "到室外" in await town.says("td-resident", "又闻到味了")
+    assert "险情（燃气泄漏）" in await town.heard("td-grid")
+    assert [alert.cleared_at is None for alert in await town.rows(Alert)] == [False, True]
+
+
+async def test_after_an_all_clear_a_smell_of_another_kind_is_a_matter_as_ever(town: Town) -> None:
+    await town.says("td-resident", "厨房燃气味特别大，头晕")
+    await town.says("td-resident", "关了阀门，没事了")
+    await town.says("td-resident", "富邦小区5号楼下垃圾味太大了，好几天没人收")
+    assert (await town.only_case()).category == "garbage"
+    assert len(await town.rows(Alert)) == 1
