@@ -21,7 +21,7 @@ _DOUBTFUL = 0.7  # the whole is read less surely than this: it may hold more tha
 _ASIDE = re.compile(
     r"(物业|社区|网格员?|居委会|村里|村委会|他们|12345).{0,8}(不管|没人|不理|不来|不接|没来|推|拖|敷衍|说了|打了|找了|催|没用|不知道)"
 )
-_ASIDES = frozenset({"property_service", "other_request"})
+ASIDES = frozenset({"property_service", "other_request"})
 _HOUSE = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*(?:号楼|栋|幢|座|#|单元|[-—]\d)")
 _BUILDING = re.compile(_HOUSE.pattern.replace("|单元", ""))
 _UNIT = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*单元")
@@ -85,7 +85,7 @@ def of_a_story(read: Sequence[ReadPassage]) -> list[Matter]:
     """What the sentences of a story complain of, surest first, one of each kind; three at most."""
     best: dict[str, ReadPassage] = {}
     for one in read:
-        if one.u.intent not in REQUEST_INTENTS - _ASIDES or one.u.confidence < _OF_A_STORY:
+        if one.u.intent not in REQUEST_INTENTS - ASIDES or one.u.confidence < _OF_A_STORY:
             continue
         if one.u.intent not in best or best[one.u.intent].u.confidence < one.u.confidence:
             best[one.u.intent] = one
@@ -151,7 +151,7 @@ def loudest(read: Sequence[ReadPassage], ear: Ear) -> Heard | None:
 def _strength(one: ReadPassage, before: Sequence[Matter], whole: Understanding) -> bool | None:
     """Whether a passage surely begins a matter; False: perhaps; None: it belongs to the one before."""
     u, apart = one.u, one.passage.listed or one.passage.announced
-    if u.intent not in REQUEST_INTENTS or _ASIDE.search(one.text) or (u.intent in _ASIDES and not apart):
+    if u.intent not in REQUEST_INTENTS or _ASIDE.search(one.text) or (u.intent in ASIDES and not apart):
         return None
     if not before:
         return True if u.confidence >= _ANNOUNCED else None
@@ -171,7 +171,7 @@ def _strength(one: ReadPassage, before: Sequence[Matter], whole: Understanding) 
 
 def apart_from(one: ReadPassage, other: ReadPassage) -> bool:
     """Whether a passage asks for something and is set apart from another by a number, by 另外, or by another house."""
-    request = one.u.intent in REQUEST_INTENTS - _ASIDES
+    request = one.u.intent in REQUEST_INTENTS - ASIDES
     told = one.passage.listed or one.passage.announced or _at_another_house(one.text, other.text)
     return request and (told or other.passage.announced)
 

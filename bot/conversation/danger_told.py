@@ -6,9 +6,10 @@ from dataclasses import replace
 from bot.conversation import words
 from bot.conversation.dialogue import address_from
 from bot.conversation.talk import Talk
-from bot.matters import ReadPassage, apart_from, in_danger
+from bot.matters import ASIDES, ReadPassage, apart_from, in_danger
 from nlu.passages import sentences
-from nlu.safety import check
+from nlu.safety import check, tells_of_a_fall
+from nlu.understanding import REQUEST_INTENTS, Understanding
 from workflows.policy.places import Address
 
 # What the words that follow an alarm may be about, without being a new matter.
@@ -24,7 +25,10 @@ OF_DANGER = {
     "fall": frozenset({"manhole", "road_damage", "construction"}),
 }
 QUOTED = 600  # letters of a message that those on duty read; nobody in danger writes more than that
+_OF_A_BODY = frozenset({"medical", "choking", "birth"})  # which brings no broken thing with it: it may have come of one
 _SURE = 0.7
+_ANY_MATTER = 0.4
+_GROUND = "road_damage"
 _OUT_OF_DOORS = re.compile(r"[东西南北正侧大]门|广场|车库|地库|停车|花园|车棚|凉亭|河|路|街|桥|健身|小区")
 
 
@@ -34,15 +38,37 @@ def crying(talk: Talk) -> list[ReadPassage]:
 
 
 def other_matters(talk: Talk, kind: str) -> list[ReadPassage]:
-    """Passages that are set apart from the danger by a number, by 另外 or by another house, and that it does not bring."""
+    """Passages that are set apart from the danger by a number, by 另外 or by another house, and that it does not bring.
+
+    Beside somebody's body in danger a broken thing is a matter without that: what they fell over must be mended.
+    """
     cries = crying(talk)
-    return [one for one in talk.passages if cries and one not in cries and _surely_another(one, cries, kind)]
+    if not cries and kind not in _OF_A_BODY:
+        return []
+    return [one for one in talk.passages if one not in cries and _surely_another(one, cries, kind)]
 
 
 def _surely_another(one: ReadPassage, cries: list[ReadPassage], kind: str) -> bool:
     if one.u.confidence < _SURE or one.u.intent in OF_DANGER.get(kind, frozenset()):
         return False
+    if kind in _OF_A_BODY and one.u.intent in REQUEST_INTENTS - ASIDES:
+        return True
     return all(apart_from(one, danger) for danger in cries)
+
+
+def as_what_they_fell_over(u: Understanding, text: str) -> Understanding:
+    """ "昨天我妈被绊倒了 你们修修吧": where the reader has no matter of its own, the ground is what is to be mended."""
+    if not tells_of_a_fall(text) or (u.intent in REQUEST_INTENTS and u.confidence >= _ANY_MATTER):
+        return u
+    rest = tuple(one for one in u.ranking if one[0] != _GROUND)
+    return replace(u, intent=_GROUND, confidence=_SURE, ranking=((_GROUND, _SURE), *rest))
+
+
+def _elsewhere(talk: Talk) -> bool:
+    """Whether some passage is set apart from every cry, so that its place is its own."""
+    cries = crying(talk)
+    rest = [one for one in talk.passages if one not in cries]
+    return bool(cries) and any(all(apart_from(one, cry) for cry in cries) for one in rest)
 
 
 def quoted(text: str) -> str:
@@ -59,7 +85,7 @@ def quoted(text: str) -> str:
 def named(talk: Talk, text: str, kind: str) -> Address:
     """The place that the message names for its danger: all of it counts but the place of another matter."""
     whole = talk.locate(text, talk.alone)
-    others = other_matters(talk, kind)
+    others = [] if kind in _OF_A_BODY and not _elsewhere(talk) else other_matters(talk, kind)
     if not others:
         return whole
     found = _beside(talk, others)

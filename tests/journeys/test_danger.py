@@ -189,3 +189,51 @@ async def test_after_an_all_clear_a_smell_of_another_kind_is_a_matter_as_ever(to
     await town.says("td-resident", "富邦小区5号楼下垃圾味太大了，好几天没人收")
     assert (await town.only_case()).category == "garbage"
     assert len(await town.rows(Alert)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我们小区门口的面包砖让大车压碎了 老人都绊倒了",
+        "富邦小区南门口面包砖碎了，我妈绊倒了，你们快修修",
+        "昨天我妈被绊倒了 你们修修吧",
+        "我妈被绊倒了，不过没事，就是来修修",
+    ],
+)
+async def test_a_fall_told_to_say_what_is_broken_is_a_case_with_the_number_beneath(town: Town, text: str) -> None:
+    said = await town.says("td-resident", text)
+    assert said.count("120") == 1 and "开着免提" not in said
+    if "已登记" not in said:
+        await town.taps("td-resident", "是，就在我家这儿")
+    assert (await town.only_case()).category == "road_damage"
+    assert await town.rows(Alert) == []
+    await town.says("td-resident", "你们啥时候来修")
+    assert "险情" not in await town.heard("td-grid")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我妈绊倒了流血了",
+        "小区门口砖坏了 我妈刚刚绊倒了 起不来了",
+        "快来人，面包砖碎了，老人绊倒了动不了",
+        "老人摔倒了",
+    ],
+)
+async def test_who_lies_there_hurt_is_in_danger(town: Town, text: str) -> None:
+    assert "开着免提" in await town.says("td-resident", text)
+    (alert,) = await town.rows(Alert)
+    assert (alert.kind, alert.text) == ("medical", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("富邦小区5号楼门口井盖没了，我爸摔倒了昏过去了", "manhole"),
+        ("小区门口砖坏了 我妈刚刚绊倒了 起不来了", "road_damage"),
+    ],
+)
+async def test_the_thing_that_somebody_fell_over_is_a_matter_too(town: Town, text: str, category: str) -> None:
+    said = await town.says("td-resident", text)
+    assert said.index("120") < said.index("收到，已登记")
+    assert (await town.only_case()).category == category
