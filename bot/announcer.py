@@ -8,6 +8,7 @@ from bot.conversation import cards, digest_text
 from bot.conversation.buttons import CaseDo, Rows, TakeAlert, keyboard, option
 from bot.conversation.capacity import capacity_line
 from bot.conversation.choices import numbered
+from bot.conversation.danger_told import QUOTED
 from bot.conversation.digest_buttons import digest_rows
 from bot.conversation.phrases import say, worded
 from bot.conversation.upkeep_words import upkeep_words
@@ -354,7 +355,7 @@ class Announcer:
             "alert.duty",
             kind=DANGERS.get(str(data["danger"]), "请核实"),
             name=person.name if near else "居民",
-            text=cards.shortened(mask_id(str(data["text"])) if near else mask(str(data["text"])), 200),
+            text=cards.shortened(mask_id(str(data["text"])) if near else mask(str(data["text"])), QUOTED),
             place=f"地点：{mask(str(data['place']))}" if data["place"] else "地点没说，请马上联系",
             phone=f"　电话：{person.phone}" if person.phone and near else "",
         )
@@ -378,7 +379,7 @@ class Announcer:
             what="，".join(
                 part for part in (DANGERS.get(str(data["danger"]), "险情"), mask(str(data["place"]))) if part
             ),
-            text=cards.shortened(mask_id(str(data["text"])) if near and not mine else mask(str(data["text"])), 300)
+            text=cards.shortened(mask_id(str(data["text"])) if near and not mine else mask(str(data["text"])), QUOTED)
             or "见照片",
             phone=f"\n电话：{person.phone}" if person.phone and near else "",
             minutes=data.get("minutes", 0),

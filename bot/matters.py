@@ -21,8 +21,10 @@ _DOUBTFUL = 0.7  # the whole is read less surely than this: it may hold more tha
 _ASIDE = re.compile(
     r"(物业|社区|网格员?|居委会|村里|村委会|他们|12345).{0,8}(不管|没人|不理|不来|不接|没来|推|拖|敷衍|说了|打了|找了|催|没用|不知道)"
 )
-_ASIDES = frozenset({"property_service", "other_request"})
+ASIDES = frozenset({"property_service", "other_request"})
 _HOUSE = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*(?:号楼|栋|幢|座|#|单元|[-—]\d)")
+_BUILDING = re.compile(_HOUSE.pattern.replace("|单元", ""))
+_UNIT = re.compile(r"(\d{1,3}|[一二三四五六七八九十]{1,3})\s*单元")
 _SPOT = re.compile(
     r"[东西南北][门头边侧口面]|楼[上下道顶前后梯]|门口|单元|地下|车库|车棚|广场|花园|河边|路口|村口|村[东西南北]头|对门|隔壁|阳台|厨房|"
     r"卫生间|厕所|客厅|[家屋院]里|大门|后院|顶楼|\d楼|[一二三四五六七八九]楼|中间|健身|游乐|马路|小区"
@@ -83,7 +85,7 @@ def of_a_story(read: Sequence[ReadPassage]) -> list[Matter]:
     """What the sentences of a story complain of, surest first, one of each kind; three at most."""
     best: dict[str, ReadPassage] = {}
     for one in read:
-        if one.u.intent not in REQUEST_INTENTS - _ASIDES or one.u.confidence < _OF_A_STORY:
+        if one.u.intent not in REQUEST_INTENTS - ASIDES or one.u.confidence < _OF_A_STORY:
             continue
         if one.u.intent not in best or best[one.u.intent].u.confidence < one.u.confidence:
             best[one.u.intent] = one
@@ -149,7 +151,7 @@ def loudest(read: Sequence[ReadPassage], ear: Ear) -> Heard | None:
 def _strength(one: ReadPassage, before: Sequence[Matter], whole: Understanding) -> bool | None:
     """Whether a passage surely begins a matter; False: perhaps; None: it belongs to the one before."""
     u, apart = one.u, one.passage.listed or one.passage.announced
-    if u.intent not in REQUEST_INTENTS or _ASIDE.search(one.text) or (u.intent in _ASIDES and not apart):
+    if u.intent not in REQUEST_INTENTS or _ASIDE.search(one.text) or (u.intent in ASIDES and not apart):
         return None
     if not before:
         return True if u.confidence >= _ANNOUNCED else None
@@ -169,7 +171,7 @@ def _strength(one: ReadPassage, before: Sequence[Matter], whole: Understanding) 
 
 def apart_from(one: ReadPassage, other: ReadPassage) -> bool:
     """Whether a passage asks for something and is set apart from another by a number, by 另外, or by another house."""
-    request = one.u.intent in REQUEST_INTENTS - _ASIDES
+    request = one.u.intent in REQUEST_INTENTS - ASIDES
     told = one.passage.listed or one.passage.announced or _at_another_house(one.text, other.text)
     return request and (told or other.passage.announced)
 
@@ -193,12 +195,15 @@ def _differs_from(one: ReadPassage, matter: Matter) -> bool | None:
 
 
 def _at_another_house(text: str, other: str) -> bool:
-    """Whether both name a house, or a side of the estate, and not the same."""
-    for named in (_HOUSE, _COMPASS):
-        here, there = set(named.findall(text)), set(named.findall(other))
-        if here and there and not here & there:
-            return True
-    return False
+    """Whether both name a house, or a side of the estate, and not the same. 2单元 may well be in 4号楼."""
+    houses = _both(_BUILDING, text, other) or _both(_UNIT, text, other)
+    return any(not here & there for here, there in (*houses, *_both(_COMPASS, text, other)))
+
+
+def _both(named: re.Pattern[str], text: str, other: str) -> list[tuple[set[str], set[str]]]:
+    """What the two texts name, where both name such a thing."""
+    here, there = set(named.findall(text)), set(named.findall(other))
+    return [(here, there)] if here and there else []
 
 
 def _elsewhere(text: str, other: str) -> bool:

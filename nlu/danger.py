@@ -37,7 +37,8 @@ class Ear:
             beyond_doubt = danger.certain or danger.kind == "suicide"
             sure = likely >= self.doubt_below or beyond_doubt or is_foreign(text)
             return Heard(sure, not sure, danger)
-        return Heard(likely >= self.above, self.perhaps_above <= likely < self.above)
+        perhaps = self.perhaps_above <= likely or safety.tells_of_a_fall(text)
+        return Heard(likely >= self.above, perhaps and likely < self.above)
 
 
 class Guarded:

@@ -136,6 +136,11 @@ _KINDS: MappingProxyType[str, _Kind] = MappingProxyType(
 NAMES: dict[str, str] = {key: kind.name for key, kind in _KINDS.items()}
 
 
+def advice_on(kind: str) -> str:
+    """What to do first in such a danger and whom to ring; "" where nobody knows what kind it is."""
+    return _KINDS[kind].advice if kind in _KINDS else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Danger:
     """Somebody is in danger now. `certain`: the words leave no doubt, and whoever reads beside the net cannot overrule it."""
@@ -619,7 +624,7 @@ SIGNS: tuple[_Sign, ...] = (
     _sign(
         "medical",
         "倒地 倒了 倒下 倒在 躺地 躺在 摔倒 趴着",
-        rf"(?:{_KIN}|人|他|她).{{0,10}}(?:倒地(?!铃)|倒下(?!就|来骂)|倒在)|(?:{_KIN}).{{0,2}}(?:突然|一下子?|忽然|就)?倒了|躺(?:在)?地上.{{0,4}}(?:不|没|叫)",
+        rf"(?:{_KIN}|人|他|她).{{0,10}}(?:倒地(?!铃)|倒下(?!就|来骂)|倒在)|(?:{_KIN}).{{0,2}}(?:突然|一下子?|忽然|就|刚刚?|刚才)?[绊滑摔跌]?倒了|躺(?:在)?地上.{{0,4}}(?:不|没|叫)",
         lasting=True,
     ),
     _sign(
@@ -757,6 +762,17 @@ _FIGURES = (
     (re.compile("晕|昏|休克|吐血"), re.compile("[笑丑帅美香]|尴尬|[气价急]得|价格")),
 )
 _IN_EARNEST = re.compile("突然|快来|快叫|快点|救|120|紫|青|不行了")
+# "面包砖碎了，老人都绊倒了，来修修吧": a fall told to say what is broken, unless somebody lies there hurt.
+_FALL = re.compile("[绊滑摔跌]倒|[绊滑摔跌]了一?[跤下]")
+_HURT = re.compile(
+    "起不来|站不|动不|动弹|走不了|血|昏|晕|骨折|摔断|腿断|破了|疼得|很疼|刚|现在|正在|快来|快点|快叫|救|120|叫不|没反应|不醒|躺|趴|地上|抽|不行了|"
+    "突然|一下子|没气|喘"
+)
+_BROKEN = re.compile("砖|坑|井盖|不平|坏|碎|烂|松了|松动|翘|塌|裂|缺|鼓|窟窿")
+_TO_MEND = re.compile(
+    "修|补|铺|整治|换(?!了)|撒盐|铲|除[冰雪]|清(?:一清|理|走|扫)|没人管|管管|昨|前[天晚几]|上[周次回]|没事|没大碍|幸亏|好几|[两三四五几]个|"
+    "都.{0,2}[绊滑摔跌]"
+)
 # "再不修我就跳楼" may be anger; nobody may bet on it.
 _THREAT = re.compile("我(?:就|真|只能|都|今天)*(?:要|想|去|从.{0,4})?(?:跳楼|不想活|不活|去死|自杀|上吊|死给)")
 # Smells and smokes whose source is known and not in the room.
@@ -866,9 +882,23 @@ def _is_now(text: str, sign: _Sign, found: re.Match[str]) -> bool:
     around = _look_around(text, found)
     if _DENIED.search(around.before) or _NAMED.match(text, found.end()):
         return False
+    if sign.kind == "medical" and _FALL.search(found[0]) and _is_fall_told(text):
+        return False
     return not (
         _is_told(sign, around) or _is_past(sign, around) or _is_figure(sign, around) or _is_solved(sign, around)
     )
+
+
+def tells_of_a_fall(text: str) -> bool:
+    """Whether somebody's fall is told to say what is broken, and nothing says that they lie there hurt now."""
+    return _is_fall_told(_plain(text))
+
+
+def _is_fall_told(plain: str) -> bool:
+    fall = _FALL.search(plain)
+    if fall is None or _HURT.search(plain):
+        return False
+    return bool(_TO_MEND.search(plain)) or (fall[0][0] == "绊" and bool(_BROKEN.search(plain)))
 
 
 def check(text: str) -> Danger | None:

@@ -52,10 +52,17 @@ class Alerts:
 
     # ---- danger
 
-    async def danger(self, person_id: int, community_id: int, kind: str, text: str, address: Address) -> Raised:
-        """Record it and tell everybody on duty there, at any hour. More words of the same danger raise no second one."""
+    async def danger(
+        self, person_id: int, community_id: int, kind: str, text: str, address: Address, *, moves: bool = False
+    ) -> Raised:
+        """Record it and tell everybody on duty there, at any hour. More words of the same danger raise no second one.
+
+        `moves`: these words put the danger at this address, also if it was thought to be elsewhere.
+        """
         lately = await self._lately(person_id)
         if lately is not None and kind in (lately.kind, "unclear"):
+            if moves:
+                self._put(lately, address)
             told = await self._news(lately, "again", text)
             return Raised(lately.id, told, await self._who(lately, lately.taken_by))
         community = address.community_id or community_id
@@ -65,11 +72,8 @@ class Alerts:
             kind=kind,
             text=text,
             at=self._now,
-            grid_id=address.grid_id,
-            estate_id=address.estate_id,
-            building_id=address.building_id,
-            place=address.sentence()[:200],
         )
+        self._put(alert, address)
         self._session.add(alert)
         await self._session.flush()
         told = await self._call_out(alert)
@@ -77,6 +81,12 @@ class Alerts:
         self._session.add(FollowUp(community_id=community, kind=ALERT, due_at=due, data={"alert": alert.id, "nth": 1}))
         await self._session.flush()
         return Raised(alert.id, told)
+
+    @staticmethod
+    def _put(alert: Alert, address: Address) -> None:
+        """The place of a danger. Its community stays: those who were called there must go on hearing of it."""
+        alert.grid_id, alert.estate_id, alert.building_id = address.grid_id, address.estate_id, address.building_id
+        alert.place = address.sentence()[:200]
 
     async def _lately(self, person_id: int) -> Alert | None:
         found = await self._session.execute(
@@ -135,13 +145,17 @@ class Alerts:
         await self._session.flush()
         await self._news(alert, "report", text, by=person_id, photos=photos)
 
-    async def add(self, person_id: int, alert_id: int, text: str, photos: Sequence[str] = ()) -> Raised:
-        """Who called says more, or asks where the help is: everybody on duty hears it.
+    async def add(
+        self, person_id: int, alert_id: int, text: str, photos: Sequence[str] = (), address: Address | None = None
+    ) -> Raised:
+        """Who called says more, corrects the place, or asks where the help is: everybody on duty hears it.
 
         Raises:
             AlertNotFound: it is not theirs.
         """
         alert = await self._own(person_id, alert_id)
+        if address is not None:
+            self._put(alert, address)
         told = await self._news(alert, "again", text, photos=photos)
         return Raised(alert.id, told, await self._who(alert, alert.taken_by))
 

@@ -74,8 +74,12 @@ class Dialogue:
     rest_asks: str = ""
     act: str = ""  # what the last turn was understood as
     alarm: int | None = None  # the danger that this chat has called out, while it may still be spoken of
+    alarm_over: int | None = None  # the danger of which this chat has said that it is over
     alarm_at: str = ""
     alarm_kind: str = ""
+    alarm_where: dict[str, Any] = field(
+        default_factory=dict
+    )  # its place as far as it was said; not the home put for it
     emergency: bool = False
     handed: bool = False
     minute: str = ""  # since when messages are counted

@@ -41,13 +41,14 @@ from bot.conversation.buttons import (
     Which,
     what_button,
 )
+from bot.conversation.danger_told import as_what_they_fell_over
 from bot.conversation.digest_words import frequency_asked
 from bot.conversation.limits import not_too_fast
 from bot.conversation.phrases import say, worded
 from bot.conversation.talk import Talk, keep
 from bot.matters import loudest
 from bot.turn import TurnStorage
-from nlu.safety import Danger
+from nlu.safety import Danger, tells_of_a_fall
 from workflows.alerts import AlertNotFound
 from workflows.case_file import CaseNotFound
 from workflows.handling import Missing
@@ -68,11 +69,21 @@ class InDanger(BaseFilter):
     async def __call__(self, message: TelegramObject, talk: Talk) -> bool | dict[str, Danger | None]:
         """Whether to answer with a number first; hands the handler what kind it is."""
         assert isinstance(message, Message)
-        heard = talk.settings.nlu.ear.hear(message.text or message.caption or "", talk.alone)
+        text = message.text or message.caption or ""
+        heard = talk.settings.nlu.ear.hear(text, talk.alone)
         if not heard.now:  # in the middle of other matters it may be told in one clause
-            heard = loudest(talk.passages, talk.settings.nlu.ear) or heard
+            clause = loudest(talk.passages, talk.settings.nlu.ear)
+            if clause is not None and not _only_a_fall(clause.danger, text):
+                heard = clause
         talk.caution = heard.perhaps and not talk.speaker.staff  # they know the numbers, and speak of their work
+        if not heard.now and talk.alone is not None:
+            talk.alone = as_what_they_fell_over(talk.alone, text)
         return {"danger": heard.danger} if heard.now else False
+
+
+def _only_a_fall(danger: Danger | None, text: str) -> bool:
+    """Whether the clause alone sounds like somebody on the ground, where the message tells what is to be mended."""
+    return danger is not None and danger.kind == "medical" and tells_of_a_fall(text)
 
 
 class AsksHowOften(BaseFilter):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from nlu.safety import NAMES, check
+from nlu.safety import NAMES, check, tells_of_a_fall
 
 DANGERS = """\
 着火了快来人 3号楼|fire
@@ -199,3 +199,20 @@ def test_no_text_makes_it_stumble() -> None:
     for _ in range(300):
         check("".join(dice.choice(alphabet) for _ in range(dice.randrange(0, 300))))
     check("火" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("面包砖压碎了，老人都绊倒了", True),
+        ("昨天我妈被绊倒了 你们修修吧", True),
+        ("台阶坏了，我爸摔了一跤，补补吧", True),
+        ("我妈绊倒了", False),
+        ("老人摔倒了", False),
+        ("面包砖碎了，我妈绊倒了，流血了", False),
+        ("面包砖碎了，我妈绊倒起不来了，快来修", False),
+        ("昨天摔倒了，现在叫不醒了", False),
+    ],
+)
+def test_a_fall_is_told_or_cried(text: str, told: bool) -> None:
+    assert tells_of_a_fall(text) is told
