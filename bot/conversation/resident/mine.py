@@ -10,6 +10,7 @@ from bot.conversation.resident import secrecy
 from bot.conversation.resident.message import meant, photos
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
+from workflows.policy import confidence
 from workflows.policy.lifecycle import Rung, Status
 
 _LATELY = timedelta(days=2)
@@ -80,6 +81,8 @@ async def withdraw(talk: Talk, text: str) -> None:
 def act_on(words_beside: str, intent: str) -> str:
     """What somebody wants of a case that they named by its number; the rest of the line tells."""
     text = words_beside.strip()
+    if confidence.lifted(text):
+        return secrecy.LIFT
     if not text or words.asks(text):
         return "urge" if intent == "urge" else "progress"
     if words.withdraws(text):
@@ -168,6 +171,8 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
             await _again(talk, case_id, note)
         case "confidential":
             await secrecy.keep(talk, case_id)
+        case secrecy.LIFT:
+            await secrecy.lift(talk, note, [await talk.office.cases.look(talk.speaker.person_id, case_id)])
         case "restore":
             view = await talk.office.cases.reopen(talk.speaker.person_id, case_id, note)
             await talk.say("restored", number=view.number, holder=view.holder)
