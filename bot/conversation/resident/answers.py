@@ -252,7 +252,7 @@ async def _not_needed(talk: Talk, text: str) -> bool:
     if not views:
         return False
     talk.act("withdraw")
-    await mine.do_to_meant(talk, "withdraw", text, views)
+    await mine.take_back(talk, text, views)
     return True
 
 
@@ -360,6 +360,7 @@ _STEPS = (
     _same,
     _place,
     _which,
+    mine.withdraw_answered,
     _never_mind,
     _not_needed,
     _verdict_by_number,
