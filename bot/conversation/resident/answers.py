@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
-from bot.conversation.resident import behalf, matters, mine, secrecy
+from bot.conversation.resident import behalf, matters, mine, named, secrecy
 from bot.conversation.resident.bubbles import relocate
 from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
 from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
@@ -361,6 +361,7 @@ _STEPS = (
     _place,
     _which,
     mine.withdraw_answered,
+    named.answered,
     _never_mind,
     _not_needed,
     _verdict_by_number,
