@@ -419,7 +419,7 @@ async def _mark(query: CallbackQuery, talk: Talk) -> None:
 
 
 _RESIDENT_ACTS = frozenset(
-    {"solved", "partly", "not", "again", "urge", "withdraw", "restore", "progress", "confidential"}
+    {"solved", "partly", "not", "again", "urge", "withdraw", "restore", "progress", "confidential", "go_on"}
 )
 
 

@@ -38,7 +38,7 @@ _PLAN = re.compile(
 )
 _ACCEPT = re.compile(
     r"^(好|行|可以|收到|知道了|明白|嗯|中|成|没问题|OK|ok|好嘞|好的|得嘞)|(?<!已)在(修|弄|办|处理|清|换|查)(了|着|呢)?|正在|在?路上|尽快|"
-    r"改天|敲门|没人(在家|开门|应)|家里没人|检修|抢修|明天(下午|上午)?(恢复|清走|修好)|联系(好)?(了)?(厂家|师傅|维保)|(派|叫|让|安排|联系).{0,6}(人|师傅|维修|工人|保洁|电工|水工|保安|同事|小).{0,8}(去|来|过去|看|处理|修|查)|"
+    r"改天|敲门|没人(在家|开门|应)|家里没人|检修|抢修|明天(下午|上午)?(恢复|清走|修好)|联系(好|上|过)?(了)?.{0,8}(厂家|师傅|维保|施工队|公司|单位|部门|工人|人)|(派|叫|让|安排|联系).{0,6}(人|师傅|维修|工人|保洁|电工|水工|保安|同事|小).{0,8}(去|来|过去|看|处理|修|查)|"
     r"安排.{0,4}(人|师傅|维修|工人|保洁|电工|水工|检修|抢修|施工)|(去|来|过去)(现场)?看(一)?(看|下|眼)|"
     r"(马上|这就|一会儿?|待会|现在|今天|明天|下午|上午|晚上|中午|明早).{0,12}(去|到|来|过去|处理|看|修|查)|已?派(单|人)"
 )
@@ -71,6 +71,11 @@ _QUESTION = re.compile(r"(了|过)?(没有?|吗|么|没)[?？]\s*$|[?？]\s*$|�
 _FINE = re.compile(
     r"(确认|现场|看(过|了)|去看).{0,10}(好|行|完|没问题|解决|通|亮|到位|干净|修|换)|^(好|行|没问题|可以|确认)(了|的)?$|(确实|是)(好|修好|换好|弄好|解决)|没问题(了)?|已经?(好|亮|通)了|修好了|弄好了|解决了"
 )
+
+
+def tells_result(text: str) -> bool:
+    """Whether words of a result are among them, be they meant as one or not: 已经联系施工队，换了砖."""
+    return bool(_DONE.search(text))
 
 
 def read(text: str, status: Status, rung: Rung) -> StaffWord | None:
@@ -156,6 +161,13 @@ _PAST = re.compile(
 )
 
 
+# Somebody was told to come: a step, whatever they have begun with; only 修好了 and its like make a result of it.
+_STEP = re.compile(r"(联系|通知|约|催|报给)(好|上|过|到)?(了)?.{0,8}(厂家|师傅|维保|施工队|公司|单位|部门|工人|人)")
+_FINISHED = re.compile(
+    r"(修|换|清|弄|铺|处理|解决|通|拆|补|喷|打|装|焊|搞|整|运|挪|移|剪)(好|完|妥|干净|掉|通|走|到位)|亮了|通了|热了|不漏了|恢复|搞定|完工|完成|解决了"
+)
+
+
 class _Reads(Protocol):
     def search(self, text: str) -> re.Match[str] | None: ...
 
@@ -169,6 +181,8 @@ class _unless:  # noqa: N801 - reads as the word it is
     def search(self, text: str) -> re.Match[str] | None:
         """As a pattern's."""
         if _STILL_TO_COME.search(text) and not _PAST.search(text):
+            return None
+        if _STEP.search(text) and not _FINISHED.search(text):
             return None
         if re.search(
             r"(正在|准备|要|得|会|能|去|来|派人|安排|下午|明天|马上).{0,6}(修|换|清|弄|处理|解决|查|看)", text

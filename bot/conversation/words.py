@@ -297,12 +297,45 @@ def tells_why(text: str) -> bool:
     return len(bare) > 6 and not _BARE_NO.fullmatch(bare)
 
 
-_WITHDRAWS = re.compile(r"撤(回|销|了|掉)|取消|不用(办|管|修|弄)了|不(办|弄|报|反映)了|^算了")
+_TAKES_BACK = re.compile(r"(?<![不别])(?<!不要)(?<!不用)(?<!先别)(撤(回|销|诉|了|掉|吧)|取消)")
+_NOT_NEEDED = re.compile(
+    r"不用(再|你们|您|人)*(来|办|管|修|弄|处理|麻烦)(人|你们|您)?了|"
+    r"(?<![说业们区傅员都也就又还])不(办|弄|修|报|反映)了"  # 物业说不修了 is a complaint
+)
+_NO_MORE = re.compile(r"不用了(?=$|[，,。！!~ 谢])")
+_LETS_GO = re.compile(
+    r"^(唉|哎|嗯|那|那就)?[，,]?算了|(的事|那个|那件事?|这件事?|这事)(我)?(先|就|也)?不(管|提|说|追究|计较)了"
+)
+_RESIGNED = re.compile(
+    r"不说了|没(什么|啥)?(用|意思)|白(说|搭|报|反映)|反正|指望|失望|寒心|心凉|懒得|随便|无所谓|爱.{1,3}不|"
+    r"(没|不)(人)?(管|理|来)|不了了之|有(什么|啥)用|认了|忍(忍|着|了)|就这样|(等|拖|推)(来|到|了)"
+)
 
 
 def withdraws(text: str) -> bool:
-    """撤回, 不用办了."""
-    return bool(_WITHDRAWS.search(text))
+    """撤回, 不用办了, 算了; see `surely_withdraws`."""
+    return any(words.search(text) for words in (_TAKES_BACK, _NOT_NEEDED, _LETS_GO))
+
+
+def takes_back(text: str) -> bool:
+    """撤回, 撤吧, 取消; not 别撤."""
+    return bool(_TAKES_BACK.search(text))
+
+
+def surely_withdraws(text: str) -> bool:
+    """撤回, a bare 算了, 暖气热了不用来了; not 算了 说了也没用, which may only be a sigh."""
+    if _TAKES_BACK.search(text):
+        return True
+    without = _NO_MORE.sub("", _NOT_NEEDED.sub("", text))
+    return not _RESIGNED.search(without) and (never_mind(text) or without != text)
+
+
+_GOES_ON = re.compile(r"(继续|接着|还是)(给我|帮我)?(办|管|修|弄|处理)|[不别]撤|不要撤|不用撤|不取消|别取消|(办|修)吧")
+
+
+def goes_on(text: str) -> bool:
+    """接着办, 别撤: the answer to whether a case is to be withdrawn."""
+    return len(text) <= 20 and bool(_GOES_ON.search(text))
 
 
 _NOTHING_FOUND = re.compile(

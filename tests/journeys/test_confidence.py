@@ -161,3 +161,36 @@ async def test_who_tells_more_of_their_own_case_and_asks_for_secrecy_gets_it(tow
     (reporter,) = await town.rows(Reporter)
     assert "麻将" in reporter.own_words and "心脏" in reporter.own_words
     assert not any("心脏" in bubble.text for bubble in await town.bubbles("td-property"))
+
+
+@pytest.mark.parametrize("words", ["不用保密了", "不用保密了 我实名举报", "不用替我保密了，可以说是我", "别替我保密了"])
+async def test_who_no_longer_minds_keeps_the_case_and_is_told_that_it_stays_secret(town: Town, words: str) -> None:
+    await town.says("td-resident", NOISE)
+    await town.heard("td-grid")
+    case = await town.only_case()
+    said = await town.says("td-resident", words)
+    assert case.number in said and "接着办" in said and "还照保密的办" in said and "替您保密" not in said
+    after = await town.only_case()
+    assert after.status == case.status and "麻将" not in after.text
+    assert not any("撤回" in bubble.text for bubble in await town.bubbles("td-grid"))
+    assert "接着办" in await town.says("td-resident", f"{case.number} {words}")
+    assert (await town.only_case()).status == case.status
+    await town.keeps_its_promises()
+
+
+async def test_what_is_told_beside_it_reaches_the_circle_alone(town: Town) -> None:
+    await town.says("td-resident", NOISE)
+    await town.heard("td-grid")
+    assert "接着办" in await town.says("td-resident", "不用保密了，昨天又打到三点")
+    assert "三点" not in (await town.only_case()).text
+    (reporter,) = await town.rows(Reporter)
+    assert "三点" in reporter.own_words
+
+
+async def test_where_nothing_is_secret_there_is_nothing_to_lift(town: Town) -> None:
+    await town.says("td-resident", "富邦小区3号楼2单元楼道灯不亮了")
+    assert "没有设保密" in await town.says("td-resident", "不用保密")
+    assert (await town.only_case()).status != "withdrawn"
+    long = "富邦小区3号楼2单元楼上302天天半夜打麻将吵得睡不着，不用保密，可以说是我说的"
+    await town.says("td-neighbour", long)
+    assert not (await town.cases())[-1].text.startswith("（")

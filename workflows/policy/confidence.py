@@ -19,6 +19,20 @@ _WANTED = re.compile(
     r"(别|不要|不能|不想|千万别|可别)(跟|对|和|让|给|把)?[^，。！!？?\n]{0,8}(说|讲|透露|告诉|暴露|泄露|提|知道|公开)[^，。！!？?\n]{0,6}(是)?(我|俺|名字|姓名|身份|谁说的|谁报的|谁举报|谁反映)"
     r"|(替|给|帮)(我|俺)(们)?保(个)?密|(请|要求|希望|务必|必须|一定|能不能|可以)[^，。\n]{0,4}(保密|匿名)|匿名(反映|举报|投诉|登记)|不(想|愿)?(留|露|报)(姓)?名|别提(我|俺)"
 )
+_NEED_NOT = re.compile(
+    r"(不用|不必|不需要|无需|没必要|没有必要|用不着|不要求|不要|甭|取消|解除|(?<![别能以得])(?<!不要)不|别)"
+    r"(再|给|替|帮|为|我|俺|你们|您|对|他们|要求|什么|这么|那么)*(了)?(保(个)?密|匿名)(反映|举报|投诉|登记|了|啦|吧)*"
+)
+_LIFTED = re.compile(
+    rf"{_NEED_NOT.pattern}|"
+    r"(?<![不别])(可以|能|就|尽管|随便|大胆|让|叫)(他们|你们|物业|对方|人家|跟他|跟他们|告诉|说|公开|透露|提){1,3}(是|就是)?(我|俺)(说|报|反映|举报)?的?(名字|姓名|身份)?(?![们家])|"
+    r"(我|俺)?(不怕|无所谓|不在乎)(别人|人家|他们?|物业|对方)?(知道|晓得)(是(我|俺))?(说的|报的|反映的|举报的)?|"
+    r"^(我|俺)?(是|要|可以|愿意|就)?实名(举报|反映|投诉|登记|的)?$"
+)
+_BESIDE_IT = re.compile(
+    r"(我|俺)?(是|要|可以|愿意|就)?实名(举报|反映|投诉|登记|的)*|[了吧啊呢的嘛呀，,。.！!、~ ]|谢谢|辛苦"
+)
+_ASKED_OR_IF = re.compile(r"[?？]\s*$|[吗么]\s*$|的话|如果|要是|万一|会不会|能不能|是不是|不行|不干|不敢|就不")
 # About somebody's doings: there even the house would tell who has complained.
 _ABOUT_PEOPLE = frozenset(
     {
@@ -29,8 +43,19 @@ _ABOUT_PEOPLE = frozenset(
 
 
 def wanted(text: str) -> bool:
-    """别说是我说的, 不要透露我, 替我保密."""
-    return bool(_WANTED.search(text))
+    """别说是我说的, 不要透露我, 替我保密; not where the same words say that it is no longer needed."""
+    return bool(_WANTED.search(text if _ASKED_OR_IF.search(text) else _NEED_NOT.sub("", text)))
+
+
+def lifted(text: str) -> bool:
+    """不用保密了, 可以说是我, 我实名举报: they no longer mind; not a question, and nothing that depends on it."""
+    bare = text.strip()
+    return bool(_LIFTED.search(bare)) and not wanted(bare) and not _ASKED_OR_IF.search(bare)
+
+
+def beside_lifting(text: str) -> str:
+    """What else a line says that lifts secrecy."""
+    return _BESIDE_IT.sub("", _LIFTED.sub("", text.strip()))
 
 
 def about_people(category: str, about: About) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.conversation import cards, words
 from bot.conversation.buttons import CaseDo, Rows, Where, option
 from bot.conversation.dialogue import Draft, address_kept
-from bot.conversation.resident import behalf, matters, mine, secrecy
+from bot.conversation.resident import behalf, matters, mine, named, secrecy
 from bot.conversation.resident.bubbles import relocate
 from bot.conversation.resident.message import is_certain, kin, meant, photos, same_thing
 from bot.conversation.resident.reports import ENOUGH, placed, proceed, same
@@ -49,8 +49,11 @@ async def _numbered(talk: Talk, text: str) -> bool:
 
 
 async def _in_confidence(talk: Talk, text: str) -> bool:
-    """别说是我说的, by itself: of the report in hand, or of a case that was opened before."""
+    """别说是我说的, 不用保密了, by itself: of the report in hand, or of a case that was opened before."""
     d = talk.dialogue
+    if len(text) <= _LONGEST_WISH and confidence.lifted(text):
+        await secrecy.lift(talk, text, await talk.office.cases.mine(talk.speaker.person_id))
+        return True
     if len(text) > _LONGEST_WISH or not confidence.wanted(text):
         return False
     talk.act(secrecy.ACT)
@@ -263,7 +266,7 @@ async def _not_needed(talk: Talk, text: str) -> bool:
     if not views:
         return False
     talk.act("withdraw")
-    await mine.do_to_meant(talk, "withdraw", text, views)
+    await mine.take_back(talk, text, views)
     return True
 
 
@@ -371,6 +374,8 @@ _STEPS = (
     _same,
     _place,
     _which,
+    mine.withdraw_answered,
+    named.answered,
     _never_mind,
     _not_needed,
     _verdict_by_number,

@@ -10,10 +10,14 @@ from bot.conversation.resident import secrecy
 from bot.conversation.resident.message import meant, photos
 from bot.conversation.talk import Talk
 from workflows.case_file import CaseView
+from workflows.policy import confidence
 from workflows.policy.lifecycle import Rung, Status
 
 _LATELY = timedelta(days=2)
 _VERDICTS = frozenset({"solved", "partly", "not"})
+GO_ON = "go_on"
+_MAY_WITHDRAW = "may_withdraw"
+WITHDRAWN = "withdraw"  # what is asked
 REOPENED = frozenset({Status.SOLVED, Status.UNANSWERED, Status.UNFOUNDED})  # "没解决" opens these again
 AWAITING_VERDICT = frozenset({Status.TO_JUDGE, Status.TO_CONFIRM})
 
@@ -75,27 +79,69 @@ async def withdraw(talk: Talk, text: str) -> None:
         await talk.say("withdrawn.draft")
         return
     views = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.open]
-    if talk.in_recent() and any(v.id == d.recent for v in views):
-        await do(talk, "withdraw", d.recent or 0, text)
-        return
-    if not await _about(talk, "withdraw", text, [views]):
+    recent = [v for v in views if talk.in_recent() and v.id == d.recent]
+    if not views:
         await talk.say("withdrawn.none")
+    else:
+        await take_back(talk, text, recent or views)
+
+
+async def take_back(talk: Talk, text: str, views: Sequence[CaseView]) -> None:
+    """One of these is taken back at once where the words leave no doubt; where they may be a sigh, it is asked."""
+    if words.surely_withdraws(text):
+        await do_to_meant(talk, "withdraw", text, views)
+        return
+    picked = meant(talk, text, views)
+    asked_about = [picked] if picked is not None else views[:8]
+    numbers = "".join(f"【{view.number}】" for view in asked_about)
+    rows: Rows = [
+        [option("撤回" if picked else f"撤回{cards.option_line(view)}", Which(act="withdraw", case=view.id))]
+        for view in asked_about
+    ]
+    rows.append([option("接着办", CaseDo(act=GO_ON, case=asked_about[0].id))])
+    talk.dialogue.which_note, talk.dialogue.shown = text, [view.id for view in asked_about]
+    await talk.say("withdraw.ask", rows, numbers=numbers, asks=WITHDRAWN)
+
+
+async def withdraw_answered(talk: Talk, text: str) -> bool:
+    """接着办, 撤吧, typed in answer to whether it is to be withdrawn. Anything else leaves the case as it is."""
+    d = talk.dialogue
+    if d.asked != WITHDRAWN:
+        return False
+    shown, d.shown, d.which_note = d.shown, [], ""
+    views = [v for v in await talk.office.cases.mine(talk.speaker.person_id) if v.open and v.id in shown]
+    if words.goes_on(text) and views:
+        talk.act(GO_ON)
+        await go_on(talk, views)
+        return True
+    if not (words.takes_back(text) and views):
+        return False
+    talk.act("withdraw")
+    await do_to_meant(talk, "withdraw", text, views)
+    return True
+
+
+async def go_on(talk: Talk, views: Sequence[CaseView]) -> None:
+    """They keep it."""
+    await talk.say("withdraw.not", numbers="".join(f"【{view.number}】" for view in views))
 
 
 def act_on(words_beside: str, intent: str) -> str:
     """What somebody wants of a case that they named by its number; the rest of the line tells."""
     text = words_beside.strip()
+    if confidence.lifted(text):
+        return secrecy.LIFT
     if not text or words.asks(text):
         return "urge" if intent == "urge" else "progress"
-    if words.withdraws(text):
-        return "withdraw"
+    if words.withdraws(text) or intent == "withdraw":
+        return "withdraw" if words.surely_withdraws(text) else _MAY_WITHDRAW
     if words.partly(text):
         return "partly"
     if words.not_fixed(text):
         return "not"
     if words.fixed(text):
         return "solved"
-    by_intent = {"urge": "urge", "withdraw": "withdraw", "dissatisfied": "not", "satisfied": "solved"}
+    by_intent = {"urge": "urge", "dissatisfied": "not", "satisfied": "solved"}
     return by_intent.get(intent, "progress" if len(text) < 5 or intent in _TALK else "add")
 
 
@@ -167,12 +213,19 @@ async def do(talk: Talk, act: str, case_id: int, note: str = "") -> None:
             await _urge(talk, case_id, note)
         case "solved" | "partly" | "not":
             await _judge(talk, act, case_id, note)
+        case "may_withdraw":
+            view = await talk.office.cases.look(talk.speaker.person_id, case_id)
+            await take_back(talk, note, [view])
         case "withdraw":
             await _withdraw(talk, case_id, note)
+        case "go_on":
+            await go_on(talk, [await talk.office.cases.look(talk.speaker.person_id, case_id)])
         case "again":
             await _again(talk, case_id, note)
         case "confidential":
             await secrecy.keep(talk, case_id)
+        case secrecy.LIFT:
+            await secrecy.lift(talk, note, [await talk.office.cases.look(talk.speaker.person_id, case_id)])
         case "restore":
             view = await talk.office.cases.reopen(talk.speaker.person_id, case_id, note)
             await talk.say("restored", number=view.number, holder=view.holder)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from bot.conversation import cards, positions, staff_words, words
 from bot.conversation.buttons import CaseDo, Rows, Which, option
 from bot.conversation.phrases import say
+from bot.conversation.resident.message import kin
 from bot.conversation.staff import acts, looking, patrol, whistling
 from bot.conversation.talk import Talk
 from bot.matters import several
-from nlu.understanding import REQUEST_INTENTS, is_foreign
+from nlu.understanding import REQUEST_INTENTS, Understanding, is_foreign
 from workflows.case_file import CaseView
 from workflows.policy.permissions import Role
 
@@ -77,6 +78,9 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
     result = any(u is not None and u.intent == view.category and word.act in _RESULTS for view, word in able)
     if patrols and report and elsewhere and not here and not result:
         return False  # a find on patrol: the sentence names its own place and matter
+    able = [(view, word) for view, word in able if not (_closes(text, word) and _of_another_kind(talk, text, view))]
+    if not able:
+        return await _unread(talk, text, desk)  # 村口垃圾桶换了新的, with a street lamp on the desk
     view_word = _picked(talk, text, able)
     if view_word is not None:
         view, word = view_word
@@ -92,6 +96,47 @@ async def _reads_as_answer(talk: Talk, text: str, desk: Sequence[CaseView]) -> b
     return True
 
 
+def _closes(text: str, word: staff_words.StaffWord) -> bool:
+    """Whether a case would be told to be done, or as good as that."""
+    return word.act in _RESULTS or (word.act == "accept" and staff_words.tells_result(text))
+
+
+def _of_another_kind(talk: Talk, text: str, view: CaseView) -> bool:
+    """Whether the line names the thing of another kind of case, and nothing of this one."""
+    u = talk.alone
+    if u is None:
+        return False
+    kind = _kind_named(u, talk.settings.nlu.act_above)
+    likely = dict(u.ranking).get(view.category, 0.0) >= _LIKELY
+    return bool(kind) and not kin(kind, view.category) and not likely and not _names_its_thing(talk, text, view)
+
+
+def _kind_named(u: Understanding, sure: float) -> str:
+    """The kind of thing that a line about a result names: 井盖换好了 sounds content, and names a manhole all the same."""
+    requests = {label: score for label, score in u.ranking if label in REQUEST_INTENTS}
+    if not requests:
+        return ""
+    kind = max(requests, key=lambda label: requests[label])
+    beside = requests[kind] >= _LIKELY_BESIDE and requests[kind] >= _MOST_OF_IT * sum(requests.values())
+    told = requests[kind] >= sure or (u.intent == "satisfied" and beside)
+    return kind if told and kind not in _OF_PEOPLE else ""
+
+
+def _names_its_thing(talk: Talk, text: str, view: CaseView) -> bool:
+    """As `_shares_words`, but for the place: 村口 says nothing of what stands there."""
+    found = talk.locate(text, talk.alone)
+    for name in (found.estate, found.place):
+        text = text.replace(name, "，") if name else text
+    pairs = {text[i : i + 2] for i in range(len(text) - 1)}
+    thing = "，".join(pair for pair in pairs if pair not in view.place and not _SPOT.search(pair))
+    return _shares_words(thing, view)
+
+
+_LIKELY, _LIKELY_BESIDE, _MOST_OF_IT = 0.15, 0.1, 0.85
+_OF_PEOPLE = frozenset({"property_service", "other_request"})  # what is said of anything
+_SPOT = re.compile(
+    r"[村路门院楼][口东西南北里头下上前后道]|[东西南北][门口边]|昨天|今天|上午|下午|换了|坏了|好了|新的|联系"
+)
 _SMALL = frozenset({"greet", "thanks", "goodbye", "help", "ask_progress", "human", "propose_topic", "emergency"})
 
 
