@@ -209,8 +209,8 @@ async def test_by_polling_a_stranger_writes_taps_and_sends_a_photo(
 async def test_an_update_that_polling_gets_twice_is_handled_once(line: Line, gate: Gate, stranger: Person) -> None:
     async with line.handling():
         async with line.polling():
-            await until(lambda: gate.sent("deleteWebhook"), "the polling")
-            gate.make_trouble("getUpdates", *[hangs] * 1)
+            await until(lambda: offsets(gate), "the first poll")
+            gate.make_trouble("getUpdates", hangs)
             # The poll that is on its way passes; the one that would acknowledge its update hangs.
             await stranger.writes("第一")
             await until(lambda: gate.said, "an answer")
