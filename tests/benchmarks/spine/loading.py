@@ -123,7 +123,7 @@ class Load:
         driver: Any = raw.driver_connection
         if self.database.sqlite:
             marks = ", ".join("?" * len(columns))
-            await driver.executemany(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})", rows)
+            driver.executemany(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})", rows)
         else:
             await driver.copy_records_to_table(table.name, columns=list(columns), records=rows)
 
