@@ -78,3 +78,35 @@ async def test_a_line_that_says_what_and_where_is_kept_as_both(town: Town) -> No
     await town.says("stranger", "楼道里水管漏水，好几天了")
     for case in await town.rows(Case):
         assert "漏水" in case.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["社区电话多少", "富邦小区网格员是谁", "我们归哪个社区", "物业在哪儿", "社区几点下班？", "网格员怎么联系"],
+)
+async def test_who_answers_for_a_place_is_said_from_the_directory_and_is_no_case(town: Town, question: str) -> None:
+    said = await town.says("td-resident", question)
+    place = town.app.directory.locate("富邦小区", prefer_community=None)
+    assert place.community_id is not None
+    community = town.app.directory.community(place.community_id)
+    assert community.name in said and community.phone in said and "白小燕" in said, said
+    assert not await town.rows(Case) and not await town.heard("td-grid")
+
+
+async def test_a_stranger_who_asks_for_the_community_is_asked_where(town: Town) -> None:
+    assert "哪个小区" in await town.says("stranger", "社区电话多少")
+
+
+async def test_a_question_amid_a_report_leaves_the_report_as_it_was(town: Town) -> None:
+    await town.says("stranger", "楼道灯不亮了")
+    await town.says("stranger", "富邦小区网格员是谁")
+    await town.says("stranger", "富邦小区3号楼2单元")
+    case = await town.only_case()
+    assert (case.category, case.building_text, case.unit_text) == ("street_light", "3", "2")
+    assert "网格员" not in case.text
+
+
+@pytest.mark.parametrize("words", ["网格员从来不露面，他是谁都没人知道", "物业电话多少遍都没人接"])
+async def test_a_complaint_is_no_question(town: Town, words: str) -> None:
+    said = await town.says("td-resident", words)
+    assert "发“转人工”就行" not in said

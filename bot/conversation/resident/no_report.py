@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from bot.conversation import words
 from bot.conversation.dialogue import Draft
 from bot.conversation.phrases import say
-from bot.conversation.resident import mine
+from bot.conversation.resident import mine, who_is_who
 from bot.conversation.resident.menus import menu_rows
 from bot.conversation.resident.message import is_certain, kin, weight
 from bot.conversation.resident.reports import ENOUGH, complaint
@@ -65,7 +65,7 @@ async def said_beside(talk: Talk, text: str) -> bool:
         talk.act("out_of_scope")
         await talk.say("chat.robot")
         return True
-    return await _asks_when(talk, text)
+    return await _asks_when(talk, text) or await who_is_who.answered(talk, text)
 
 
 async def _asks_when(talk: Talk, text: str) -> bool:
