@@ -12,7 +12,7 @@ SETUP = @p="$(PYTHON)"; command -v "$$p" >/dev/null || { \
 	echo "Python 3.11 is needed and was not found$${p:+ as $$p}. Install it, or: make PYTHON=/path/to/python3.11 setup" >&2; \
 	exit 1; }; "$$p" .ci/setup.py
 ARGS ?=
-# A worker for each core, not more than four; WORKERS=0 runs in one process, as a bare .venv/bin/pytest does. With worksteal
+# One worker more than cores, for many tests wait, and not more than four; WORKERS=0 runs in one process, as a bare .venv/bin/pytest does. With worksteal
 # a worker that crashes is a failed test and the rest goes on; with loadfile and loadgroup (3.8.0) the run hangs.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST = .venv/bin/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
