@@ -11,16 +11,16 @@ from workflows.policy.places import Address
 
 _LONGEST = 22
 _ASKS = re.compile(
-    r"(社区|居委会|村委会|网格员?|书记|物业)[^，。！]{0,6}(在哪|哪儿|哪里|地址|电话(是)?(多少|几|号码)?$|号码|几点(上|下|开|关)|是谁|是哪|叫什么|叫啥|怎么联系|联系方式)"
-    r"|(归|属于)(哪个|什么|哪家)(社区|网格|物业|村)|是(哪个|哪家)(社区|网格|物业)"
+    r"(社区|居委会|村委会|网格员?|书记|物业)的?(办公室|地址|电话)?(在哪(儿|里)?(办公|上班)?|地址|电话(是)?(多少|几|号码)?|号码(是多少)?|"
+    r"几点(上|下|开|关)[班门]?|是(谁|哪位|哪个|哪一?家)|叫(什么|啥)(名字)?|怎么联系|联系方式)$"
+    r"|(归|属于|是)(哪个|什么|哪一?家)(社区|网格|物业|村)(管|的)?$"
 )
 _COMPLAINS = re.compile(r"不|没|乱|态度|投诉|举报|骂|打了|坏")
 
 
 async def answered(talk: Talk, text: str) -> bool:
     """Say who it is and how they are reached. False when the words ask for nothing of the kind, or complain."""
-    bare = text.strip(" ？?。！!呢啊呀吗")
-    if len(bare) > _LONGEST or not _ASKS.search(bare) or _COMPLAINS.search(bare) or words.complains(bare):
+    if not asks(text):
         return False
     talk.act("help")
     where = await _where(talk, text)
@@ -38,6 +38,13 @@ async def answered(talk: Talk, text: str) -> bool:
     lines.append(say("who.person"))
     await talk.answer("\n".join(lines), asks=talk.dialogue.asked)
     return True
+
+
+def asks(text: str) -> bool:
+    """Whether a line asks for nothing but who or where they are, and how they are reached."""
+    bare = text.strip(" ？?。！!呢啊呀吗")
+    asked = len(bare) <= _LONGEST and bool(_ASKS.search(bare))
+    return asked and not _COMPLAINS.search(bare) and not words.complains(bare)
 
 
 async def _where(talk: Talk, text: str) -> Address:
